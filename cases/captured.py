@@ -76,6 +76,8 @@ OTHERS: Final = frozenset(
 )
 OPERATIONS: Final = UNARY | BINARY | OTHERS
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
+# Which take truth values as 1 and 0.
+ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "matmul"])
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
 
@@ -153,6 +155,7 @@ class Builder:
         self.unknown: dict[int, str] = dict(program.unknown) if program else {}
         self.place = self.source = self.call = ""  # of the lines that are added next
         self._scalars: dict[float, int] = {}
+        self._truths = {one.number for one in self.operations if one.kind in TRUTHS}
 
     def program(self, *outputs: int) -> CapturedProgram:
         given, constants = MappingProxyType(self.inputs), MappingProxyType(self.constants)
@@ -184,10 +187,22 @@ class Builder:
         )
         return number
 
+    def is_truth(self, number: int) -> bool:
+        is_constant = number in self.constants and self.constants[number].dtype == np.bool_
+        return number in self._truths or is_constant
+
+    def as_number(self, truth: int) -> int:
+        """Return 1 where it holds, else 0."""
+        return self.add("select", truth, self.constant(1.0), self.constant(0.0))
+
     def add(self, kind: str, *inputs: int, **parameters: Any) -> int:
         """Write one line down and return its number; raises ValueError for operands that do not fit."""
+        if kind in ARITHMETIC:
+            inputs = tuple(self.as_number(one) if self.is_truth(one) else one for one in inputs)
         shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
         number = self._new(shape)
+        if kind in TRUTHS:
+            self._truths.add(number)
         given = MappingProxyType(parameters)
         self.operations.append(
             Operation(number, kind, inputs, shape, given, self.place, self.source, self.call)

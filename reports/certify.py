@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedError, Operation
+from cases.errors import describe_exception
 from cases.protocol import Verdict
 from reference import Finding
 from reference.agreement import compare
@@ -46,7 +47,7 @@ def certify_gradients(function: Callable[..., Any], *args: Any) -> GradientVerdi
     """
     run = _run(function, args)
     judged = _judged(run)
-    return GradientVerdict(run, judged, () if judged.agrees else _wrong_calls(function, args, run))
+    return GradientVerdict(run, judged, _wrong_calls(function, args, run))
 
 
 def assert_gradients_certified(function: Callable[..., Any], *args: Any) -> None:
@@ -88,7 +89,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
     """
     framework = _framework(args)
     read = getattr(import_module(f"adapters.capture.{framework}_capture"), f"read_{framework}")
-    program, inputs, dtype = read(of, args, _names(of, len(args)))
+    program, inputs, dtype = _captured(read, of, args)
     if missing := _unknown_output(program):
         raise NotCapturedError(f"the result depends on what cannot be read: {missing[0]}")
     claim = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual)
@@ -143,7 +144,17 @@ def _run(function: Callable[..., Any], args: Sequence[Any]) -> Captured:
     framework = _framework(args)
     module = import_module(f"adapters.capture.{framework}_capture")
     run: Callable[..., Captured] = getattr(module, f"run_{framework}")
-    return run(function, args, _names(function, len(args)))
+    return _captured(run, function, args)
+
+
+def _captured(read: Callable[..., Any], function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """Capture a function; whatever that meets in it and does not know is one line."""
+    try:
+        return read(function, args, _names(function, len(args)))
+    except NotCapturedError:
+        raise
+    except Exception as error:
+        raise NotCapturedError(f"the program cannot be read: {describe_exception(error)}") from error
 
 
 # Judging.

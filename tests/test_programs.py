@@ -150,6 +150,65 @@ def test_what_cannot_be_read_is_named_and_costs_only_what_depends_on_it():
         same_function((loss, (torch.ones(2), torch.ones(3))), (loss, (torch.ones(2), torch.ones(3))))
 
 
+def in_place(x):
+    y = x.clone()
+    y[0].mul_(2)
+    return (y**2).sum()
+
+
+def without_gradient(x):
+    with torch.no_grad():
+        mean = x.mean()
+    return ((x - mean) ** 2 * x).sum()
+
+
+X = torch.from_numpy(numbers(4, 6))
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (in_place, (X,)),
+        (without_gradient, (X,)),
+        (lambda x, s: (x * s).pow(2).mean(), (X, 0.1)),
+        (lambda m, x: m(x).sum() + m.weight.pow(2).sum(), (nn.Linear(6, 3).double(), X)),
+        (lambda x: ((x > 0) * x).sum(), (X,)),
+        (F.mse_loss, (X, X + 1)),
+        (lambda x: nn.MaxPool1d(2)(x.reshape(1, 4, 6)).sum(), (X,)),
+    ],
+)
+def test_usual_ways_to_write_a_program_are_read(function, args):
+    assert_gradients_certified(function, *args)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "reason"),
+    [
+        (lambda x: (x.long().double() * x).sum(), (X,), r"a conversion to torch\.int64 is not known"),
+        (lambda x: x.bfloat16().double().sum(), (X,), r"a conversion to torch\.bfloat16 is not known"),
+        (lambda x: F.dropout(x).sum(), (X,), "draws random numbers"),
+        (lambda w: F.embedding(torch.tensor([1]), w, padding_idx=1).sum(), (X,), "padding_idx"),
+        (lambda x: nn.MaxPool2d(4, 4, ceil_mode=True)(x.reshape(1, 1, 4, 6)).sum(), (X,), "cut off"),
+    ],
+)
+def test_what_would_be_read_wrong_is_not_judged(function, args, reason):
+    verdict = certify_gradients(function, *args)
+    assert not verdict.agrees
+    assert all(one.passes for one in verdict.judged.findings), str(verdict)
+    assert re.search(reason, "; ".join(verdict.judged.unknown))
+
+
+def test_a_wrong_derivative_that_the_ends_do_not_show_is_located():
+    function, args = wrong_torch(1e-12)
+    verdict = certify_gradients(lambda w, x: function(w, x) * 1e-9 + F.layer_norm(x @ w, (4,)).sum(), *args)
+    assert [call.name for call in verdict.wrong] == ["Gated"]
+
+
+def test_a_program_is_one_function_with_itself_where_it_is_0():
+    program = (lambda x: F.layer_norm(x, (6,)).sum(), (X,))
+    assert same_function(program, program).is_same
+
+
 def test_a_function_of_no_framework_is_refused():
     with pytest.raises(NotCapturedError, match="shape \\(3,\\), expected a single number"):
         certify_gradients(lambda x: x * 2, torch.ones(3))

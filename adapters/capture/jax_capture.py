@@ -21,8 +21,13 @@ from adapters.capture.jax_operations import RULES
 from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError
 
 MAX_STEPS: Final = 1000  # of a loop, which is unrolled
+CALLS: Final = frozenset(
+    {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call"}
+    | {"custom_vjp_call", "custom_vjp_call_jaxpr"}
+)
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
+OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
 
 
 def capture_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> CapturedProgram:
@@ -81,9 +86,9 @@ class _Reader:
         inner: Any = equation.params.get("call_jaxpr", equation.params.get("jaxpr"))
         if name == "scan":
             return self._scan(equation.params, operands)
-        if isinstance(inner, ClosedJaxpr | Jaxpr):
+        if isinstance(inner, ClosedJaxpr | Jaxpr) and name in CALLS:
             body, constants = (inner.jaxpr, inner.consts) if isinstance(inner, ClosedJaxpr) else (inner, ())
-            begins = not self.b.call and _is_of_a_library(name, body)
+            begins = not self.b.call and is_of_a_library(body)
             self.b.call = f"{name} {len(self.b.operations)}" if begins else self.b.call
             results = self.read(body, constants, operands)
             self.b.call = "" if begins else self.b.call
@@ -97,7 +102,7 @@ class _Reader:
         numbers = [self.number(operand) for operand in operands]
         avals: list[Any] = [variable.aval for variable in variables]
         shapes = [tuple(aval.shape) for aval in avals]
-        if rule is None:
+        if rule is None or _changes_format(equation):
             reason = f"{name} is not known{self._at()}"
             return [self.b.unreadable(shape, reason, *numbers) for shape in shapes]
         try:
@@ -139,17 +144,27 @@ class _Reader:
         return self.b.gather(np.arange(len(parts) * math.prod(shape)).reshape(len(parts), *shape), *numbers)
 
 
-def _is_of_a_library(name: str, body: Jaxpr) -> bool:
-    """Whether a call has a derivative of its own, or is of a function in an installed package."""
+def _changes_format(equation: JaxprEqn) -> bool:
+    """Whether floating-point numbers are converted to those of another format."""
+    if equation.primitive.name != "convert_element_type":
+        return False
+    aval: Any = equation.invars[0].aval
+    before, after = aval.dtype, equation.params["new_dtype"]
+    both = all(jax.numpy.issubdtype(dtype, np.floating) for dtype in (before, after))
+    return both and before != after
+
+
+def is_of_a_library(body: Jaxpr) -> bool:
+    """Whether a call is of a function in an installed package, which may have a derivative of any form."""
     source = str(getattr(body.debug_info, "func_src_info", ""))
-    return name.startswith("custom_") or any(f"/{folder}/" in source for folder in LIBRARIES)
+    return any(f"/{folder}/" in source for folder in LIBRARIES)
 
 
 def place_of(equation: JaxprEqn) -> str:
     trace: Any = equation.source_info.traceback
     for frame in trace.frames if trace is not None else ():
         path = Path(frame.file_name)
-        if path.parent != HERE and not {*path.parts} & LIBRARIES:
+        if path.parent not in OURS and not {*path.parts} & LIBRARIES:
             return f"{path.name}:{frame.line_num}"
     return ""
 

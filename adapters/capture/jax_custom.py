@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from adapters.capture.jax_capture import place_of
+from adapters.capture.jax_capture import is_of_a_library, place_of
 from cases.captured import CustomCall
 
 
@@ -21,6 +21,8 @@ def custom_calls_jax(function: Callable[..., Any], args: Sequence[Any]) -> list[
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
     closed = jax.make_jaxpr(lambda *flat: function(*jax.tree_util.tree_unflatten(tree, flat)))(*leaves)
     calls: list[CustomCall] = []
+    if "custom_" not in str(closed.jaxpr):  # spares the evaluation, which compiles every operation
+        return calls
     _evaluate(closed.jaxpr, closed.consts, leaves, calls)
     return calls
 
@@ -46,7 +48,7 @@ def _evaluate(
         else:
             alone = _alone(jaxpr, equation)
             results = alone(*operands)
-            if equation.primitive.name in CUSTOM:
+            if equation.primitive.name in CUSTOM and not is_of_a_library(_body(equation)):
                 name, place = _called(equation), place_of(equation)
                 calls.append(CustomCall(name, place, _summed(alone), tuple(operands)))
         known |= zip(equation.outvars, results, strict=True)
@@ -59,6 +61,11 @@ def _alone(where: Any, equation: Any) -> Callable[..., Any]:
     single = equation.replace(invars=places)
     parts = {"constvars": [], "invars": places, "outvars": equation.outvars, "eqns": [single]}
     return jaxpr_as_fun(ClosedJaxpr(where.replace(**parts), ()))
+
+
+def _body(equation: Any) -> Any:
+    inner = equation.params.get("call_jaxpr", equation.params.get("jaxpr"))
+    return getattr(inner, "jaxpr", inner)
 
 
 def _called(equation: JaxprEqn) -> str:

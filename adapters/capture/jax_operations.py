@@ -167,7 +167,10 @@ def _padded(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> An
 
 def _taken(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any:
     params = {**given, "fill_value": -1} if "fill_value" in given else given
-    return _bound(jax.lax.gather_p)(positions, operands, params)
+    taken = _bound(jax.lax.gather_p)(positions, operands, params)
+    if given.get("fill_value") != 0 and (np.asarray(taken) < 0).any():
+        raise NotCapturedError("an index outside, filled with another number than 0, is not known")
+    return taken
 
 
 def _convolution(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], shape: Any) -> int:

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch._decomp import core_aten_decompositions, get_decompositions
 from torch.fx import map_arg, traceback
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.utils import stateless
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from adapters.capture.torch_operations import RULES, Line, Lines
-from cases.captured import Captured, CapturedProgram, NotCapturedError
+from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError
 
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
+OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
+CUSTOM_FUNCTION: Final = str(Path("torch", "autograd", "function.py"))
 
 # Operations that only move elements: PyTorch moves their positions.
 MOVES: Final = frozenset(
@@ -39,7 +43,6 @@ MOVES: Final = frozenset(
         "flip",
         "roll",
         "repeat",
-        "as_strided",
         "unfold",
         "diagonal",
         "narrow",
@@ -69,45 +72,75 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
     leaves = [leaf.detach() for leaf in flat.values()]
 
     def functional(*given: Tensor) -> Any:
-        with _Places():
-            return function(*rebuild(given))
+        with _Places(), rebuild(given) as own:
+            return function(*own)
 
     table = _decompositions()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about TF32, which is neither asked for nor changed
         # Whose operations have no definition by simpler ones.
         with torch.backends.mkldnn.flags(enabled=False), traceback.preserve_node_meta():
-            graph = make_fx(functional, table)(*leaves)
+            graph = _graph(functional, table, leaves)
     return _Reader(list(flat), leaves).read(graph)
 
 
-def flattened(
-    args: Sequence[Any], names: Sequence[str]
-) -> tuple[dict[str, Tensor], Callable[[Sequence[Any]], list[Any]]]:
+def _graph(functional: Callable[..., Any], table: Any, leaves: Sequence[Tensor]) -> Any:
+    """Trace without writes in place, where that can be: an old form of `autograd.Function` cannot."""
+    try:
+        graph = make_fx(torch.func.functionalize(functional, remove="mutations_and_views"), table)(*leaves)
+    except RuntimeError as error:
+        if "functorch" not in str(error):
+            raise
+        graph = make_fx(functional, table)(*leaves)
+    graph.graph.eliminate_dead_code()
+    return graph
+
+
+# What is called with the tensors of arguments, in their order, and gives the arguments again.
+Rebuild: TypeAlias = Callable[[Sequence[Any]], AbstractContextManager[list[Any]]]
+
+
+def flattened(args: Sequence[Any], names: Sequence[str]) -> tuple[dict[str, Tensor], Rebuild]:
     """Return the tensors of arguments by name, and what makes the arguments again of others in their place.
 
-    A module that is made again has these others for parameters while the function runs.
+    While it is entered, a module among them has these others for parameters; its buffers stay as they are.
+    What is no tensor is handed on.
     """
     flat: dict[str, Tensor] = {}
-    makers: list[tuple[int, Callable[[Sequence[Any]], Any]]] = []
+    makers: list[tuple[int, Callable[[ExitStack, Sequence[Any]], Any]]] = []
     for name, value in zip(names, args, strict=True):
         if isinstance(value, nn.Module):
             own = dict(value.named_parameters())
             flat |= {f"{name}.{key}": parameter for key, parameter in own.items()}
-            makers.append((len(own), _swapped(value, list(own))))
+            makers.append((len(own), partial(_swapped, value, list(own))))
             continue
         leaves, tree = pytree.tree_flatten_with_path(value)
-        flat |= {name + pytree.keystr(path): torch.as_tensor(leaf) for path, leaf in leaves}
-        makers.append((len(leaves), partial(_unflattened, tree)))
+        flat |= {name + pytree.keystr(path): leaf for path, leaf in leaves if isinstance(leaf, Tensor)}
+        every = [leaf for _, leaf in leaves]
+        makers.append((sum(isinstance(leaf, Tensor) for leaf in every), partial(_unflattened, tree, every)))
 
-    def rebuild(given: Sequence[Any]) -> list[Any]:
+    @contextmanager
+    def rebuild(given: Sequence[Any]) -> Iterator[list[Any]]:
         made, begin = [], 0
-        for count, make in makers:
-            made.append(make(given[begin : begin + count]))
-            begin += count
-        return made
+        with ExitStack() as stack:
+            for count, make in makers:
+                made.append(make(stack, given[begin : begin + count]))
+                begin += count
+            yield made
 
     return flat, rebuild
+
+
+def _unflattened(tree: Any, every: Sequence[Any], _: ExitStack, given: Sequence[Any]) -> Any:
+    tensors = iter(given)
+    return pytree.tree_unflatten([next(tensors) if isinstance(one, Tensor) else one for one in every], tree)
+
+
+def _swapped(module: nn.Module, names: Sequence[str], stack: ExitStack, given: Sequence[Any]) -> nn.Module:
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    state = {**dict(zip(names, given, strict=True)), **buffers}
+    stack.enter_context(stateless._reparametrize_module(module, state))
+    return module
 
 
 class _Places(TorchFunctionMode):
@@ -126,11 +159,22 @@ class _Places(TorchFunctionMode):
             self._count += 1
             self._call = f"{func.__name__} {self._count}"
         if place := place_of_caller():
-            traceback.set_stack_trace([f"{place}\n{self._call}"])
+            constant = "" if torch.is_grad_enabled() or _is_in_custom_function() else "constant"
+            traceback.set_stack_trace([f"{place}\n{self._call}\n{constant}"])
         try:
             return func(*args, **(kwargs or {}))
         finally:
             self._call = "" if begins else self._call
+
+
+def _is_in_custom_function() -> bool:
+    """Whether the forward pass of an `autograd.Function` runs, which has no gradient of its own."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(CUSTOM_FUNCTION):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def place_of_caller() -> str:
@@ -138,7 +182,8 @@ def place_of_caller() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None:
         path = Path(frame.f_code.co_filename)
-        if path.parent != HERE and not {*path.parts} & LIBRARIES:
+        is_own = path.parent not in OURS and not {*path.parts} & LIBRARIES
+        if is_own and path.name != "<string>":  # where PyTorch writes code of its own
             return f"{path.name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
@@ -150,26 +195,12 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
     table[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default] = get_decompositions(
         [torch.ops.aten._scaled_dot_product_flash_attention_for_cpu]
     )[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default]
+    kept = RULES.keys() | {"linspace", "logspace"}
     return {
         operation: made
         for operation, made in table.items()
-        if operation.__name__.partition(".")[0] not in RULES
+        if operation.__name__.partition(".")[0] not in kept
     }
-
-
-def _unflattened(tree: Any, given: Sequence[Any]) -> Any:
-    return pytree.tree_unflatten(list(given), tree)
-
-
-def _swapped(module: nn.Module, names: Sequence[str]) -> Callable[[Sequence[Any]], Callable[..., Any]]:
-    """Return what makes a module of other parameters; its buffers stay as they are."""
-
-    def with_others(given: Sequence[Any]) -> Callable[..., Any]:
-        buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-        state = {**dict(zip(names, given, strict=True)), **buffers}
-        return lambda *args, **kwargs: torch.func.functional_call(module, state, args, kwargs)
-
-    return with_others
 
 
 class _Reader(Lines):
@@ -177,6 +208,9 @@ class _Reader(Lines):
 
     def __init__(self, names: Sequence[str], leaves: Sequence[Tensor]) -> None:
         super().__init__()
+        self.dtype = next(
+            (leaf.dtype for leaf in leaves if leaf.is_floating_point()), torch.get_default_dtype()
+        )
         self._given = [
             Line(self.b.input(name, tuple(leaf.shape))) if leaf.is_floating_point() else leaf
             for name, leaf in zip(names, leaves, strict=True)
@@ -205,18 +239,21 @@ class _Reader(Lines):
         args, kwargs = map_arg((node.args, dict(node.kwargs)), lambda other: known[other.name])
         leaves, _ = pytree.tree_flatten((args, kwargs))
         lines = [leaf for leaf in leaves if isinstance(leaf, Line)]
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            return self._unreadable(node, f"{node.target.__name__} draws random numbers", [])
         if not lines or node.target.__name__ == "getitem":
             return node.target(*args, **kwargs)
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
-        place, _, self.b.call = (node.stack_trace or self.b.place).partition("\n")
-        self.b.place, self.b.source = place, name
+        name = name if name == "_to_copy" else name.removesuffix("_copy")  # of a view
+        self.b.place, self.b.call, constant = [*(node.stack_trace or self.b.place).split("\n"), "", ""][:3]
+        self.b.source = name
         shape = _shape(node)
         try:
             result = self._rule(name, node, args, kwargs, shape)
         except NotCapturedError as error:
             where = f" ({self.b.place})" if self.b.place else ""
             return self._unreadable(node, f"{error}{where}", [line.number for line in lines])
-        return result
+        return _stopped(self.b, result) if constant else result
 
     def _unreadable(self, node: Any, reason: str, inputs: Sequence[int]) -> Any:
         value = node.meta.get("val", node.meta.get("tensor_meta"))
@@ -230,6 +267,12 @@ class _Reader(Lines):
         return lines if results is value else lines[0]
 
     def _rule(self, name: str, node: Any, args: Any, kwargs: Any, shape: Any) -> Any:
+        if name in {*NOTHING, "view"}:
+            made = node.meta.get("val", node.meta.get("tensor_meta"))
+            if self.b.is_truth(args[0].number):
+                return args[0] if made.dtype is torch.bool else Line(self.b.as_number(args[0].number))
+            if getattr(made, "dtype", self.dtype) != self.dtype:
+                raise NotCapturedError(f"a conversion to {made.dtype} is not known")
         if name in NOTHING:
             return args[0]
         if name in MOVES:
@@ -249,6 +292,13 @@ class _Reader(Lines):
         return self.b.gather(target(positions, *others, **kwargs).numpy(), source)
 
 
+def _stopped(b: Builder, result: Any) -> Any:
+    """Return a result that was computed under `no_grad`, as a constant."""
+    if isinstance(result, tuple):
+        return tuple(_stopped(b, one) for one in result)
+    return Line(b.add("stop", result.number)) if isinstance(result, Line) else result
+
+
 def _line(result: Any) -> Any:
     return Line(result) if isinstance(result, int) else result
 
@@ -264,6 +314,8 @@ def read_torch(
     """Capture a function; return it, its inputs by their names, and their widest number format."""
     program = capture_torch(function, args, names)
     flat, _ = flattened(args, names)
+    if len({flat[name].dtype for name in program.inputs}) != 1:
+        raise NotCapturedError("the arguments are of several number formats, or of none, expected one")
     dtype = reduce(torch.promote_types, (flat[name].dtype for name in program.inputs))
     values = {name: _numpy(flat[name]) for name in program.inputs}
     return program, values, str(dtype).removeprefix("torch.")
@@ -276,7 +328,10 @@ def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence
     flat, rebuild = flattened(args, names)
     copies = {name: leaf.detach().clone() for name, leaf in flat.items()}
     own = {name: leaf.requires_grad_(leaf.is_floating_point()) for name, leaf in copies.items()}
-    output = function(*rebuild(list(own.values())))
+    with rebuild(list(own.values())) as given:
+        output = function(*given)
+    if not isinstance(output, Tensor):
+        raise NotCapturedError(f"the function returns {type(output).__name__}, expected one tensor")
     wanted = [own[name] for name in program.inputs]
     gradients = torch.autograd.grad(output.reshape(()), wanted, allow_unused=True, materialize_grads=True)
     made = dict(zip(program.inputs, map(_numpy, gradients), strict=True))

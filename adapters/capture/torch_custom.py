@@ -41,7 +41,8 @@ def custom_calls_torch(
     own_class: Any = torch.autograd.Function
     own_class.apply = classmethod(recorded)
     try:
-        function(*rebuild([leaf.detach() for leaf in flat.values()]))
+        with rebuild([leaf.detach() for leaf in flat.values()]) as given:
+            function(*given)
     finally:
         own_class.apply = before
     return calls

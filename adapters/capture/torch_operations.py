@@ -34,7 +34,9 @@ class Lines:
     def number(self, value: Any) -> int:
         if isinstance(value, Line):
             return value.number
-        return self.b.constant(value.detach().cpu().numpy() if isinstance(value, Tensor) else value)
+        if isinstance(value, Tensor):
+            value = (value.double() if value.is_floating_point() else value).detach().cpu().numpy()
+        return self.b.constant(value)
 
 
 # Rules: each takes the reader, the arguments as they are, and the result's shape; it returns a line's number.
@@ -196,16 +198,21 @@ def _convolution(r: Lines, args: Any, _: Any, shape: Any) -> int:
     )
 
 
+FOUR_AXES: Final = 4  # examples, channels, height and width
+
+
 def _pooled(kind: str) -> Rule:
     def rule(r: Lines, args: Any, _: Any, __: Any) -> Any:
         b, x, size = r.b, r.number(args[0]), args[1]
         size = list(size) * 2 if len(size) == 1 else list(size)
         stride = args[2] if len(args) > 2 and args[2] else size
         stride = list(stride) * 2 if len(stride) == 1 else list(stride)
-        if any(any(part) if isinstance(part, list) else part for part in args[3:4]) or any(
-            p not in (1, [1, 1]) for p in args[4:5]
-        ):
-            raise NotCapturedError("windows that are padded or dilated are not known")
+        padding, more = [*args[3:4], 0][0], list(args[4:])
+        plain = [0, [0, 0], 1, [1, 1], False, True, None] if kind == "mean" else [0, [0, 0], 1, [1, 1], False]
+        has_ceiling = any(args[4:5] if kind == "mean" else args[5:6])
+        padded = any(padding) if isinstance(padding, list | tuple) else padding
+        if padded or has_ceiling or any(part not in plain for part in more) or len(b.shapes[x]) != FOUR_AXES:
+            raise NotCapturedError("windows that are padded, dilated or cut off are not known")
         windows = torch.from_numpy(b.positions(x)).unfold(2, size[0], stride[0]).unfold(3, size[1], stride[1])
         gathered = b.gather(windows.flatten(4).numpy(), x)
         return (b.reduce("max", gathered, [4]), None) if kind == "max" else b.mean(gathered, [4])
@@ -217,6 +224,8 @@ def _embedding(r: Lines, args: Any, _: Any, __: Any) -> int:
     table, indices = args[:2]
     if isinstance(indices, Line):
         raise NotCapturedError("indices that depend on the inputs are not known")
+    if args[2:] and (args[2] != -1 or any(args[3:])):
+        raise NotCapturedError("an embedding with padding_idx or scale_grad_by_freq is not known")
     return r.b.gather(r.b.positions(r.number(table))[indices.numpy()], r.number(table))
 
 

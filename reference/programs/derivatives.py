@@ -29,13 +29,14 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
     b, output = Builder(program), program.output
     inputs = program.inputs if wanted is None else wanted
     calls = {operation.number: operation.call for operation in program.operations}
-    results = {operation.call: operation.number for operation in program.operations}  # the last line of each
+    results: dict[str, int] = {}  # of each call the last line that has a gradient
     depends = _depending_on(program, set(inputs.values()))
     gradients: dict[int, int] = {output: b.constant(np.ones(program.shapes[output]))}
     for operation in reversed(program.operations):
         g = gradients.get(operation.number)
         if g is None or operation.number not in depends or operation.kind in TRUTHS:
             continue
+        results.setdefault(operation.call, operation.number)
         b.place, b.source = operation.place, f"derivative of {operation.name}"
         for number, whole in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
             if whole is not None and number in depends:

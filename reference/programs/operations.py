@@ -107,7 +107,7 @@ def _scatter(operation: Operation, x: Any) -> Any:
         return moved(x, put)
     carried = EXACT if x.is_exact else put(np.broadcast_to(x.error, x.shape))
     value, reach = put(x.value), put(x.magnitude)
-    error = x.format.error_bound(value, reach, carried, most, most, x.format.sums)
+    error = x.format.error_bound(value, reach, carried, most, most)
     return Bounded(value, error, x.format, sizes=lambda: put(x.scale))
 
 
