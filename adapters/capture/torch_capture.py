@@ -158,9 +158,9 @@ class _Places(TorchFunctionMode):
         if begins:
             self._count += 1
             self._call = f"{func.__name__} {self._count}"
-        if place := place_of_caller():
-            constant = "" if torch.is_grad_enabled() or _is_in_custom_function() else "constant"
-            traceback.set_stack_trace([f"{place}\n{self._call}\n{constant}"])
+        is_forward = torch.is_grad_enabled() or _is_in_custom_function()
+        parts = place_of_caller(), self._call, "" if is_forward else "constant"
+        traceback.set_stack_trace(["\n".join(parts)])
         try:
             return func(*args, **(kwargs or {}))
         finally:
