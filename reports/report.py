@@ -75,7 +75,7 @@ class Table:
 
     `name` is its link on the page and its label in LaTeX, and `about` what its numbers mean. Of tables with
     one title each is about a `case`. Markdown and the page show all tables, and the writers `also_in`
-    ("terminal", "latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
+    ("latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
     only. The page shows on demand only a table that has words for its `folded` state, and what `on_page`
     returns in place of the whole frame. `made_from` is as in `reports.page.index_page.Part`.
     """
@@ -157,7 +157,7 @@ def tables(report: Report) -> tuple[Table, ...]:
     return (
         Table(
             "matrix", "Each case by each adapter", LEGEND, lambda: matrix(report.cells),
-            worst_first=True, also_in=PAPER | {"terminal"},
+            worst_first=True, also_in=PAPER,
         ),
         *_printed_tables(results.printed, cases.values()),
         Table(

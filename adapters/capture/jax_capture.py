@@ -18,6 +18,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from adapters.capture.jax_operations import RULES
+from adapters.tracing.jax_equations import LIBRARIES
 from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError
 
 MAX_STEPS: Final = 1000  # of a loop, which is unrolled
@@ -25,7 +26,6 @@ CALLS: Final = frozenset(
     {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call"}
     | {"custom_vjp_call", "custom_vjp_call_jaxpr"}
 )
-LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
 OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 from adapters.capture.jax_capture import is_of_a_library, place_of
+from adapters.tracing.jax_equations import as_function
 from cases.captured import CustomCall
 
 
@@ -44,23 +45,16 @@ def _evaluate(
         if equation.primitive.name in OPENED:
             inner: Any = equation.params["jaxpr"]
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
-            results = _evaluate(closed.jaxpr, closed.consts, operands, calls)
+            results: Sequence[Any] = _evaluate(closed.jaxpr, closed.consts, operands, calls)
         else:
-            alone = _alone(jaxpr, equation)
-            results = alone(*operands)
+            alone = as_function(equation, jaxpr)
+            given_to = [value(atom) for atom in equation.invars if isinstance(atom, Var)]
+            results = alone(*given_to)
             if equation.primitive.name in CUSTOM and not is_of_a_library(_body(equation)):
                 name, place = _called(equation), place_of(equation)
-                calls.append(CustomCall(name, place, _summed(alone), tuple(operands)))
+                calls.append(CustomCall(name, place, _summed(alone), tuple(given_to)))
         known |= zip(equation.outvars, results, strict=True)
     return [value(atom) for atom in jaxpr.outvars]
-
-
-def _alone(where: Any, equation: Any) -> Callable[..., Any]:
-    """Return an equation as a function of all its operands, numbers that are written in it included."""
-    places = [Var(atom.aval) for atom in equation.invars]
-    single = equation.replace(invars=places)
-    parts = {"constvars": [], "invars": places, "outvars": equation.outvars, "eqns": [single]}
-    return jaxpr_as_fun(ClosedJaxpr(where.replace(**parts), ()))
 
 
 def _body(equation: Any) -> Any:

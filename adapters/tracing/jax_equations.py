@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import jax
 from jax import Array
@@ -67,15 +67,7 @@ class Operation:
     @cached_property
     def _function(self) -> Callable[..., Sequence[Any]]:
         """The equation as a function: its own primitive, with its own derivative."""
-        equation, where = self.equation, cast("Any", self.where)  # JAX leaves its methods without types
-        assert equation is not None  # noqa: S101 - `apply` asks
-        # A variable that stands in it twice is given twice: each place has a variable of its own.
-        places = [Var(atom.aval) for atom in equation.invars if isinstance(atom, Var)]
-        given = iter(places)
-        atoms = [next(given) if isinstance(atom, Var) else atom for atom in equation.invars]
-        alone = equation.replace(invars=atoms)
-        parts = {"constvars": [], "invars": places, "outvars": equation.outvars, "eqns": [alone]}
-        return jaxpr_as_fun(ClosedJaxpr(where.replace(**parts), ()))
+        return as_function(self.equation, self.where)
 
     @property
     def place(self) -> str:
@@ -88,6 +80,17 @@ class Operation:
             if not {*path.parts} & LIBRARIES:
                 return f" ({path.name}:{frame.line_num})"
         return ""
+
+
+def as_function(equation: Any, where: Any) -> Callable[..., Sequence[Any]]:
+    """Return an equation of `where` as a function of its variables, numbers that stand in it left out."""
+    # A variable that stands in it twice is given twice: each place has a variable of its own.
+    places = [Var(atom.aval) for atom in equation.invars if isinstance(atom, Var)]
+    given = iter(places)
+    atoms = [next(given) if isinstance(atom, Var) else atom for atom in equation.invars]
+    parts = {"constvars": [], "invars": places, "outvars": equation.outvars}
+    alone = where.replace(**parts, eqns=[equation.replace(invars=atoms)])
+    return jaxpr_as_fun(ClosedJaxpr(alone, ()))
 
 
 # What is in these folders is not the user's own.

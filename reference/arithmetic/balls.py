@@ -142,7 +142,7 @@ class Ball:
 
         One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
         """
-        return _split(self.matrix.entries(), self.shape)
+        return split_entries(self.matrix.entries(), self.shape)
 
     def width(self) -> float:
         """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
@@ -170,10 +170,10 @@ _broadcast = lru_cache(maxsize=1024)(np.broadcast_shapes)
 def split(balls: Sequence[Ball]) -> tuple[Real, Real, Real]:
     """Split balls of one shape likewise, into arrays with one axis more in front."""
     entries = [entry for ball in balls for entry in ball.matrix.entries()]
-    return _split(entries, (len(balls), *balls[0].shape))
+    return split_entries(entries, (len(balls), *balls[0].shape))
 
 
-def _split(entries: list[Any], shape: tuple[int, ...]) -> tuple[Real, Real, Real]:
+def split_entries(entries: list[Any], shape: tuple[int, ...]) -> tuple[Real, Real, Real]:
     high = list(map(float, entries))  # a ball's middle, as everywhere here
     rests = list(map(flint.arb.__sub__, entries, high))
     low = list(map(float, rests))

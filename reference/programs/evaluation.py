@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cases.captured import UNKNOWN, CapturedProgram
 from reference.arithmetic import EXACT, Bounded, Format, Real, precision
-from reference.arithmetic.balls import _split
+from reference.arithmetic.balls import split_entries
 from reference.programs.operations import MOVES, Balls, Truth, apply, balls_of
 
 KINKED: Final = 4.0  # how many times a bound must be that of one side, to be due to a kink
@@ -105,7 +105,7 @@ def _truth(array: Any) -> Truth:
 
 def around(value: Bounded, balls: Balls) -> Bounded:
     """Return a bound moved to the certified value, of which it holds all that it held."""
-    high, low, radius = _split(balls.ravel().tolist(), balls.shape)
+    high, low, radius = split_entries(balls.ravel().tolist(), balls.shape)
     error: Any = value.error + radius if radius.any() else value.error
     left: Any = low if low.any() else EXACT
     return Bounded(high, error, value.format, value.terms, left, sizes=value.sizes)

@@ -8,11 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from cases.captured import CapturedProgram, Operation
-from reference.arithmetic import precision
+from reference.arithmetic import BITS, precision
 from reference.programs.operations import Balls, Truth
 
 DIGITS: Final = 25  # by which lines are matched, of about forty-five
-NOTHING: Final = 1e-40
 MOST: Final = 48.0  # what two numbers that are equal as far as balls tell are said to agree to
 
 
@@ -39,7 +38,7 @@ def agreeing_digits(left: Balls, right: Balls) -> float:
         size = max(map(_upper, left.ravel().tolist()))
     if not math.isfinite(off):
         return -math.inf
-    if off < NOTHING:  # as where both are 0 but for the width of their balls
+    if off <= 2.0 ** (-BITS / 2):  # as where both are 0, but for the width of their balls
         return MOST
     return min(MOST, math.log10(size / off)) if off and size else MOST
 

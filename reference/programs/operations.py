@@ -17,7 +17,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.captured import Operation, kept
+from cases.captured import Operation
 from reference.arithmetic import EXACT, Bounded, Real
 from reference.programs.functions import FUNCTIONS, Function
 
@@ -188,10 +188,6 @@ def _power(operation: Operation, x: Any) -> Any:
     return Bounded(value, error, form, sizes=lambda: np.abs(x.scale**n) if n > 0 else np.abs(value))
 
 
-def _divide(_: Operation, a: Any, b: Any) -> Any:
-    return a / b
-
-
 def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def extreme(_: Operation, a: Any, b: Any) -> Any:
         if not isinstance(a, Bounded):
@@ -326,7 +322,7 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
     "add": lambda _, a, b: a + b,
     "subtract": lambda _, a, b: a - b,
     "multiply": lambda _, a, b: a * b,
-    "divide": _divide,
+    "divide": lambda _, a, b: a / b,
     "negative": _negative,
     "abs": lambda _, x: abs(x),
     "sign": _sign,
@@ -352,6 +348,3 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
 def balls_of(array: Real) -> Balls:
     """Take binary numbers as they are: a ball of radius 0 for each."""
     return _object(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
-
-
-__all__ = ["Balls", "Truth", "apply", "balls_of", "kept", "moved"]
