@@ -115,7 +115,9 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 # As a table has it, and as a sentence.
-USED = r"(?:agrees \d\.\d\d \(\d+\.\d\)|✓ \d+\.\d|larger than \d\.\d\d|at least \d+\.\d decimal)"
+SHARE = r"\d(?:\.\d+)?(?:e-\d+)?"
+DIGITS = r"\d+\.\d (?:decimal digits|digits certified)"
+USED = rf"(?:agrees {SHARE} \(\d+\.\d\)|✓ \d+\.\d|(?:larger than|uses) {SHARE}|{DIGITS})"
 # What may differ, and by which pattern: any lines, the rest of a line, a share of a bound, a number.
 OPEN = {f"^{ANY}\n": "(?:.*\n)*?", ANY: ".*?", USED: USED, NUMBER: f"({NUMBER})"}
 

@@ -377,6 +377,8 @@ SHOWN = [
     ("a\n…\nc", "a\nb\nc\nd", False),
     ("x  agrees 0.42 (14.9) ", "x agrees 0.43 (14.8)", True),
     ("x agrees 0.42 (14.9)", "x differs at z1", False),
+    ("uses 0.00042 of it; 13.0 digits certified", "uses 0.00032 of it; 12.9 digits certified", True),
+    ("equal to 4.8 digits only", "equal to 4.7 digits only", False),
     ("off by 0.0019", "off by 0.0020", False),
     ("is -0.0047454765078661", "is -0.0047454765078662", True),
     ("758,316 quantities", "758,320 quantities", True),
