@@ -133,12 +133,23 @@ def _places(module: ast.Module, lines: list[bytes], root: Path) -> Iterator[Plac
             yield node.lineno, node.col_offset + len("from ")
         elif isinstance(node, ast.Import):
             yield from _of_import(node)
+        elif isinstance(node, ast.JoinedStr) and _begins_with_a_package(node):
+            raise RewriteError(
+                f"{node.lineno}: {ast.unparse(node)} cannot be rewritten: write it in plain quotes"
+            )
         elif isinstance(node, ast.Constant) and _is_location(node.value, root):
             yield _inside_quotes(node, lines)
         elif isinstance(node, ast.Call) and _called(node) in LOADERS:
             for argument in node.args[:1]:
                 if isinstance(argument, ast.Constant) and argument.value in PACKAGES:
                     yield _inside_quotes(argument, lines)
+
+
+def _begins_with_a_package(text: ast.JoinedStr) -> bool:
+    first = text.values[0] if text.values else None
+    return isinstance(first, ast.Constant) and str(first.value).startswith(
+        tuple(f"{one}." for one in PACKAGES)
+    )
 
 
 def _outside_f_strings(node: ast.AST) -> Iterator[ast.AST]:

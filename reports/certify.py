@@ -31,6 +31,9 @@ from reference.programs.judgement import OUTPUT, Judged, judge_run
 from reference.programs.matching import Difference, agreeing_digits, first_difference
 from reports.outcome import plural
 
+# Who captures a program, and who finds its calls of custom derivatives, by the framework.
+CAPTURES: Final = {"torch": "adapters.capture.torch_capture", "jax": "adapters.capture.jax_capture"}
+CUSTOM: Final = {"torch": "adapters.capture.torch_custom", "jax": "adapters.capture.jax_custom"}
 MAX_KINKS: Final = 3  # lines that are named
 
 
@@ -82,7 +85,7 @@ def same_runs(left: Captured, right: Captured) -> FunctionVerdict:
     digits = agreeing_digits(*outputs)
     form = format_of(runs[0].dtype)
     is_same = 10.0**-digits <= form.unit_roundoff
-    difference = None if is_same else first_difference(programs, values)
+    difference = None if is_same else first_difference(programs, values, form.unit_roundoff)
     return FunctionVerdict(runs, digits, is_same, difference, tuple(map(_forward, runs, values)))
 
 
@@ -96,7 +99,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
     NotCapturedError where the function cannot be read.
     """
     framework = _framework(args)
-    read = getattr(import_module(f"adapters.capture.{framework}_capture"), f"read_{framework}")
+    read = getattr(import_module(CAPTURES[framework]), f"read_{framework}")
     program, inputs, dtype = _captured(read, of, args)
     if missing := _unknown_output(program):
         raise NotCapturedError(f"the result depends on what cannot be read: {missing[0]}")
@@ -150,7 +153,7 @@ def _names(function: Callable[..., Any], count: int) -> list[str]:
 
 def _run(function: Callable[..., Any], args: Sequence[Any]) -> Captured:
     framework = _framework(args)
-    module = import_module(f"adapters.capture.{framework}_capture")
+    module = import_module(CAPTURES[framework])
     run: Callable[..., Captured] = getattr(module, f"run_{framework}")
     return _captured(run, function, args)
 
@@ -170,8 +173,9 @@ def _captured(read: Callable[..., Any], function: Callable[..., Any], args: Sequ
 
 def _wrong_calls(function: Callable[..., Any], args: Sequence[Any], run: Captured) -> tuple[CustomCall, ...]:
     """Return the calls of custom derivatives that are wrong by themselves."""
-    module = import_module(f"adapters.capture.{run.framework.partition(' ')[0]}_custom")
-    if run.framework.startswith("jax"):
+    framework = run.framework.partition(" ")[0]
+    module = import_module(CUSTOM[framework])
+    if framework == "jax":
         calls = module.custom_calls_jax(function, args)
     else:
         calls = module.custom_calls_torch(function, args, _names(function, len(args)))
@@ -281,7 +285,8 @@ class GradientVerdict:
             return f"{who} agrees as far as it was judged: {ends} of {compared}."
         counted = Counter(one.verdict for one in judged.findings)
         said = ", ".join(f"{count} × {verdict}" for verdict, count in counted.items())
-        return f"{who} does not agree: {said}, of {compared}."
+        differs = self.wrong or self._differing or Verdict.DIFFERS in counted
+        return f"{who} {'does not agree' if differs else 'is undecided'}: {said}, of {compared}."
 
 
 def sentence_of(finding: Finding, place: str = "") -> str:

@@ -96,13 +96,13 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
         return _captured(read, location)
     try:
         return read(location)
-    except UnreadableError as error:
+    except Exception as error:  # whatever a program of another kind makes of it
         if any_program is False or location not in CAPTURES:
             raise
         return _captured(read, location, error)
 
 
-def _captured(read: Callable[[str], Any], location: str, first: UnreadableError | None = None) -> Any:
+def _captured(read: Callable[[str], Any], location: str, first: Exception | None = None) -> Any:
     """Read a program operation by operation; where that fails too, say why it is no case of the suite."""
     if location not in CAPTURES:
         raise UnreadableError("a Keras model is read as dense layers only, expected a PyTorch or JAX program")

@@ -126,7 +126,8 @@ class ProgramStepVerdict:
             return f"{name}: nothing was compared, so nothing is known to agree."
         if any(verdict is not Verdict.AGREES for verdict in counted):
             said = ", ".join(f"{count} × {verdict}" for verdict, count in counted.items())
-            return f"{name} does not agree: {said}, of {what}."
+            verb = "does not agree" if Verdict.DIFFERS in counted else "is undecided"
+            return f"{name} {verb}: {said}, of {what}."
         digits = min((one.digits for one in findings if one.digits > -math.inf), default=math.inf)
         used = max(one.used for one in findings)
         whole = all(step.agrees and step.updates for step in steps)

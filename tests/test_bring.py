@@ -28,6 +28,10 @@ PROGRAMS = {
         ["jax", "keras"],
         {"keras.ops.tanh(z)": "z + keras.ops.stop_gradient(keras.ops.tanh(z) - z)"},
     ),
+    "torch_any": (
+        ["torch"],
+        {"return g / 2": "return g / 2.1"},
+    ),
     "port": (["torch", "jax", "optax"], {", approximate=False": "", ", weight_decay=0.01": ""}),
 }
 # A framework takes seconds to load, so one process runs all programs, each as `python FILE` does.
@@ -77,7 +81,7 @@ def said(python, tmp_path_factory):
     return json.loads((folder / "said.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "port"])
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in {"port", "torch_any"}])
 def test_a_model_is_judged_in_five_lines(name, said):
     skip_without(PROGRAMS[name][0], find_spec)
     (right, agrees), (wrong, differs) = said[name], said[f"wrong_{name}"]
@@ -85,6 +89,15 @@ def test_a_model_is_judged_in_five_lines(name, said):
     assert re.match(rf"{framework} \d.* agrees: \d+ quantities of 1 training step; ", agrees)
     assert re.match(rf"{framework} \d.* differs at dL/dz1, in step 1\.\n", differs)
     assert "derivative is missing" in differs
+    assert (right, wrong) == (0, 1)
+
+
+def test_a_program_of_any_kind_is_judged_in_five_lines(said):
+    skip_without(PROGRAMS["torch_any"][0], find_spec)
+    (right, agrees), (wrong, differs) = said["torch_any"], said["wrong_torch_any"]
+    assert re.match(r"torch \S+ agrees: \d+ quantities of 1 training step; ", agrees)
+    assert "\nTrue\n" in agrees
+    assert re.search(r"The derivative of Halved \(wrong_torch_any\.py:\d+\) is not that of what it", differs)
     assert (right, wrong) == (0, 1)
 
 

@@ -210,7 +210,9 @@ def test_what_names_a_package_is_rewritten_and_nothing_else(text, hook):
     assert hook.rewritten(text, ROOT) == (REWRITTEN[text] or text)
 
 
-@pytest.mark.parametrize("text", ["import reports.build", "A = 'reports.' 'build'"])
+@pytest.mark.parametrize(
+    "text", ["import reports.build", "A = 'reports.' 'build'", "load(f'adapters.{x}_capture')"]
+)
 def test_what_cannot_be_rewritten_ends_the_build(text, hook):
     with pytest.raises(hook.RewriteError, match=r"^1: .*cannot be rewritten"):
         hook.rewritten(text, ROOT)

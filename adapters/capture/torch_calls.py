@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.fx import traceback
 from torch.overrides import TorchFunctionMode
 
+from cases.captured import NotCapturedError
+
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
 OURS: Final = frozenset({HERE, HERE.parent / "tracing", HERE.parent.parent / "reports"})
@@ -30,6 +32,10 @@ LIBRARY: Final = {
 }  # fmt: skip
 
 
+# What takes numbers out of PyTorch.
+OUTSIDE: Final = frozenset(["numpy", "__array__", "tolist"])
+
+
 class Calls(TorchFunctionMode):
     """Sees each call that returns a tensor of one number format, by its number from 1.
 
@@ -42,13 +48,13 @@ class Calls(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += 1
-        self.begin(func)
+        self.begin(func, args)
         result = func(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.dtype is self._dtype and _level() == self._level:
             self.keep(func, result)
         return result
 
-    def begin(self, func: Any) -> None:
+    def begin(self, func: Any, args: Any) -> None:
         pass
 
     def keep(self, func: Any, result: Tensor) -> None:
@@ -64,12 +70,19 @@ class Places(Calls):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__(dtype)
         self.kept: dict[int, Tensor] = {}
+        self.place = ""  # of the last call
 
-    def begin(self, func: Any) -> None:
+    def begin(self, func: Any, args: Any) -> None:
         name = getattr(func, "__name__", "")
+        self.place = place_of_caller()
+        if name in OUTSIDE and args[0].is_floating_point():
+            raise NotCapturedError(
+                f"numbers are taken out of a tensor by {name} ({self.place}): what is computed of them "
+                "outside PyTorch cannot be read"
+            )
         call = f"{name} {self.count}" if name in LIBRARY else ""
         is_forward = torch.is_grad_enabled() or _is_in_custom_function()
-        parts = place_of_caller(), call, "" if is_forward else "constant", str(self.count), name
+        parts = self.place, call, "" if is_forward else "constant", str(self.count), name
         traceback.set_stack_trace(["\n".join(parts)])
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in

@@ -67,7 +67,10 @@ def capture_torch(
 
     def functional(*given: Tensor) -> Any:
         with rebuild(given) as own, Places(dtype) as places:
-            results = pytree.tree_leaves(function(*own))
+            try:
+                results = pytree.tree_leaves(function(*own))
+            except RuntimeError as error:
+                raise _explained(error, places.place) from error
         if len(results) != 1:
             raise NotCapturedError(f"the function returns {len(results)} values, expected one tensor")
         calls[:] = places.kept
@@ -87,6 +90,16 @@ def capture_torch(
         if isinstance(result, Line) and result.number >= reader.begins.get(call, math.inf)
     }
     return reader.b.program(reader.number(output)), made
+
+
+def _explained(error: RuntimeError, place: str) -> Exception:
+    """Say in the user's terms that a program's course depends on its numbers."""
+    if "tracing tensor" not in str(error) and "data-dependent" not in str(error):
+        return error
+    return NotCapturedError(
+        f"a number is taken out of a tensor ({place}), as for an `if` or by item(): the program's course "
+        "cannot depend on it, expected it to be computed before and passed in"
+    )
 
 
 def _format_of(leaves: Iterable[Tensor]) -> torch.dtype:

@@ -7,11 +7,9 @@ it, begin a layer; the calls that follow, up to the next product, are its activa
 
 # ruff: noqa: ANN401 - what frameworks' functions take and return may be anything
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from adapters.capture.torch_calls import place_of_caller
 from adapters.torch_autograd import to_numpy
 from cases.recording import UnreadableError
 
@@ -259,10 +258,5 @@ def _product(call: Call) -> tuple[Tensor, Tensor, Tensor | None] | None:
 
 
 def _place() -> str:
-    """Return where in the user's program this happens: " (model.py:12)"."""
-    ours, torchs = Path(__file__).parent, Path(torch.__file__).parent
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
-        if not path.is_relative_to(ours) and not path.is_relative_to(torchs):
-            return f" ({path.name}:{frame.lineno})"
-    return ""
+    place = place_of_caller()
+    return f" ({place})" if place else ""

@@ -32,7 +32,8 @@ class Mistake:
 
     `name` is what a person types, "sum-for-mean"; `sentence` is what happened, as a clause: "the mean over
     the batch was taken as a sum"; `source` where it was seen: a thread, a paper, a program. With `by_layer`
-    the lines of a layer are wrong together, such as z and what automatic differentiation makes of it. With
+    the lines of a layer are wrong together, such as z and what automatic differentiation makes of it; with
+    `together` all its lines are, as its sentence says of the loss and its gradient. With
     `numpy_only` the formulas are NumPy's alone: a mistake of precision is no exact function of its inputs, so
     it cannot be expressed on `Bounded` numbers.
     """
@@ -43,6 +44,7 @@ class Mistake:
     source: str = ""
     by_layer: bool = False
     numpy_only: bool = False
+    together: bool = False
 
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
         """Return the lines that the mistake changes, as it has them, in the order of the tape."""
@@ -53,6 +55,8 @@ class Mistake:
         changed = self.lines(problem)
         if isinstance(changed, Inexpressible):
             return ()
+        if self.together:
+            return (tuple(line.name for line in changed),)
         layer = {line.name: _layer(problem, line.name) if self.by_layer else line.name for line in changed}
         parts = [tuple(name for name in layer if layer[name] == part) for part in layer.values()]
         hidden = tuple(name for name in layer if layer[name] != problem.depth) if self.by_layer else ()
@@ -119,6 +123,7 @@ def mistake(
     source: str = "",
     by_layer: bool = False,
     numpy_only: bool = False,
+    together: bool = False,
     unless: Callable[[Problem], str] = lambda _: "",
 ) -> Callable[[Change], Mistake]:
     """Make a mistake of the function that gives its lines; its name is the function's, with hyphens.
@@ -130,7 +135,9 @@ def mistake(
         def lines(problem: Problem) -> Lines:
             return unless(problem) or change(problem)
 
-        return Mistake(change.__name__.replace("_", "-"), sentence, lines, source, by_layer, numpy_only)
+        return Mistake(
+            change.__name__.replace("_", "-"), sentence, lines, source, by_layer, numpy_only, together
+        )
 
     return named
 

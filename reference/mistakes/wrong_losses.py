@@ -99,6 +99,7 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
 @mistake(
     "the ½ of the loss is missing, and it was differentiated like that",
     source="davisking/dlib #1169",
+    together=True,
     unless=no_half,
 )
 def half_missing_differentiated(problem: Problem) -> Lines:
@@ -109,6 +110,7 @@ def half_missing_differentiated(problem: Problem) -> Lines:
 @mistake(
     "the loss and its gradient have a ½ too many",
     source="snowkylin/tensorflow-handbook #23",
+    together=True,
     unless=no_squares,
 )
 def half_added(problem: Problem) -> Lines:

@@ -63,7 +63,10 @@ def _in_other_forms(b: Builder, operation: Operation, part: int, g: int) -> int:
     """Widen a derivative by what others lose in their form of it, as JAX in (g + g·t)(1 − t) for tanh."""
     if operation.kind not in PRODUCTS:
         return part
-    return b.add("rounded", part, g) if operation.kind == "tanh" else b.add("rounded", part)
+    part = b.add("rounded", part, g) if operation.kind == "tanh" else b.add("rounded", part)
+    if operation.kind != "divide":
+        return part
+    return b.add("rounded", part, operation.inputs[1], square=True)  # JAX has (−g·x)·y⁻²
 
 
 def _depending_on(program: CapturedProgram, inputs: set[int]) -> set[int]:

@@ -1,17 +1,22 @@
 """Where two captured programs part: their lines matched by the numbers that they compute, in balls."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect, bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
+import flint
 import numpy as np
 
 from cases.captured import CapturedProgram, Operation
 from reference.arithmetic import BITS, precision
 from reference.programs.operations import Balls, Truth
 
-DIGITS: Final = 25  # by which lines are matched, of about forty-five
+COARSEST: Final = 1e-6  # how near the sums of two lines are, at least, to be of the same numbers
 MOST: Final = 48.0  # what two numbers that are equal as far as balls tell are said to agree to
 
 
@@ -47,38 +52,70 @@ def _upper(ball: Any) -> float:  # noqa: ANN401 - python-flint has no types
     return float(abs(ball).upper())
 
 
-def first_difference(programs: Sequence[CapturedProgram], values: Sequence[Mapping[int, Any]]) -> Difference:
-    """Find where two programs part. What is computed in another order but meets again is no difference."""
+def first_difference(
+    programs: Sequence[CapturedProgram], values: Sequence[Mapping[int, Any]], unit_roundoff: float
+) -> Difference:
+    """Find where two programs part by more than a rounding of their number format.
+
+    What is computed in another order but meets again is no difference.
+    """
+    relative = min(unit_roundoff, COARSEST)
     keys = [_keys(program, one) for program, one in zip(programs, values, strict=True)]
-    return Difference(
-        tuple(
-            _line(operation, program)
-            for program, own, other in zip(programs, keys, keys[::-1], strict=True)
-            if (operation := _first(program, own, set(other.values()))) is not None
-        )
+    first = (
+        (program, _first(program, _meeting(own, other.values(), relative), own))
+        for program, own, other in zip(programs, keys, keys[::-1], strict=True)
     )
+    return Difference(tuple(_line(operation, program) for program, operation in first if operation))
 
 
-def _keys(program: CapturedProgram, values: Mapping[int, Any]) -> dict[int, tuple[str, ...]]:
-    """Return of each array what its layout does not change: its size, sum, and sum of squares."""
+@dataclass(frozen=True)
+class _Key:
+    """Of an array what its layout does not change: its size, the sum of its elements and of their squares."""
+
+    size: int
+    total: Any
+    squares: Any
+
+    def matches(self, other: _Key, relative: float) -> bool:
+        """Whether both may be of the same numbers: as far as `relative`, of their root mean square."""
+        if self.size != other.size:
+            return False
+        off = abs(self.squares - other.squares) - relative * self.squares
+        return not off > 0 and not (self.total - other.total) ** 2 > relative**2 * self.size * self.squares
+
+
+def _keys(program: CapturedProgram, values: Mapping[int, Any]) -> dict[int, _Key]:
     with precision():
         return {
-            operation.number: _key(values[operation.number])
+            operation.number: key
             for operation in program.operations
-            if operation.number in values and not isinstance(values[operation.number], Truth)
+            if operation.number in values
+            and not isinstance(values[operation.number], Truth)
+            and math.isfinite((key := _key(values[operation.number])).squares)
         }
 
 
-def _key(balls: Balls) -> tuple[str, ...]:
+def _key(balls: Balls) -> _Key:
     total, squares = np.add.reduce(balls, axis=None), np.add.reduce(balls * balls, axis=None)
-    return str(balls.size), total.mid().str(DIGITS, radius=False), squares.mid().str(DIGITS, radius=False)
+    return _Key(balls.size, flint.arb(total).mid(), flint.arb(squares).mid())
 
 
-def _first(
-    program: CapturedProgram, own: Mapping[int, tuple[str, ...]], other: set[tuple[str, ...]]
-) -> Operation | None:
+def _meeting(own: Mapping[int, _Key], other: Iterable[_Key], relative: float) -> set[int]:
+    """Return the lines of the one program whose numbers the other has, too."""
+    by_squares = sorted(((float(key.squares), i, key) for i, key in enumerate(other)), key=itemgetter(0))
+    sizes = [one[0] for one in by_squares]
+    meets = set[int]()
+    with precision():
+        for number, key in own.items():
+            near, width = float(key.squares), 4 * (relative + 2.0**-50)
+            low, high = bisect_left(sizes, near * (1 - width)), bisect(sizes, near * (1 + width))
+            if any(key.matches(one, relative) for _, _, one in by_squares[low:high]):
+                meets.add(number)
+    return meets
+
+
+def _first(program: CapturedProgram, meets: set[int], known: Mapping[int, _Key]) -> Operation | None:
     """Return the first line that is not matched and leads to no line that is."""
-    meets = {number for number, key in own.items() if key in other}
     leads = set(meets)
     for operation in reversed(program.operations):
         if operation.number in leads:
@@ -91,7 +128,7 @@ def _first(
         (
             op
             for op in program.operations
-            if op.number in own and op.number in wanted and op.number not in leads
+            if op.number in known and op.number in wanted and op.number not in leads
         ),
         None,
     )

@@ -121,16 +121,21 @@ LIBRARY_UNITS: Final = 8
 FORM_UNITS: Final = 4
 
 
-def _rounded(_: Operation, g: Any, *call: Any) -> Any:
+def _rounded(operation: Operation, g: Any, *call: Any) -> Any:
     """Widen a gradient by what another form of a derivative may lose.
 
     `call`: the gradient of a library's call, its operand and its result. The slope of softplus may be
     e^(x − softplus x), for one. Where the result is of another shape, as a loss, the largest element of the
     gradient counts for all. Without a call it is the derivative of one operation, in other products; a
-    gradient alone is that of a result whose square is taken off 1, which others multiply out.
+    gradient alone is that of a result whose square is taken off 1, which others multiply out; with `square` a
+    divisor, which others square first.
     """
     if not isinstance(g, Bounded):
         return g
+    if operation.parameters.get("square"):
+        square = call[0].magnitude ** 2
+        lost = np.where(square > g.format.largest, 1.0, np.minimum(g.format.underflow * square, 1.0))
+        return g.widened(lost * g.magnitude) if lost.any() else g
     if len(call) > 1:
         units, size = LIBRARY_UNITS, _size_of_call(g, *call)
     else:
