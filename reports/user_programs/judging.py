@@ -1,0 +1,144 @@
+"""A file of programs run and judged in this process, a result at a time."""
+
+# ruff: noqa: ANN401 - what a user's functions return may be anything
+
+from __future__ import annotations
+
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from cases.captured import NotCapturedError
+from cases.errors import type_and_message, well_formed
+from cases.protocol import Verdict
+from reports.certify import FunctionVerdict, GradientVerdict, certify_gradients, same_function
+from reports.outcome import plural
+from reports.user_programs.program_files import ProgramFile
+from reports.user_programs.program_results import ORIGINAL, PAIR, ProgramResult
+from reports.user_programs.program_tape import sources_of, tape_of
+
+Program: TypeAlias = tuple[Callable[..., Any], Sequence[Any]]  # a function and its arguments
+
+MAX_TEXT = 4_000  # characters of a verdict
+
+
+class UnusableError(Exception):
+    """A program could not be made or judged; the message says why."""
+
+
+def judge_file(file: ProgramFile) -> Iterator[ProgramResult]:
+    """Give the verdict on each program of a file, then on each pair; one that fails costs its own.
+
+    What the file raises is a verdict of error, also where it ends the interpreter by `sys.exit`.
+    """
+    programs: dict[str, Program | UnusableError] = {}
+    module = _tried(file, "", lambda: _loaded(file))
+    for name in file.functions:
+        given = module if isinstance(module, UnusableError) else _tried(file, name, lambda: _made(module, file, name))
+        programs[name] = given
+        yield _result(file, name, lambda: _of_gradients(file, name, certify_gradients(given[0], *given[1])), given)
+    for pair in file.pairs:
+        left, right = (programs[name] for name in pair.split(PAIR))
+        yield _result(file, pair, lambda: _of_pair(file, pair, same_function(left, right)), left, right)
+
+
+def _result(
+    file: ProgramFile, name: str, judge: Callable[[], ProgramResult], *given: Program | UnusableError
+) -> ProgramResult:
+    """Judge what was made; else say what could not be."""
+    for each in given:
+        if isinstance(each, UnusableError):
+            return ProgramResult(file.name, name, Verdict.ERROR, well_formed(str(each), MAX_TEXT))
+    judged = _tried(file, name, judge)
+    if isinstance(judged, UnusableError):
+        return ProgramResult(file.name, name, Verdict.ERROR, well_formed(str(judged), MAX_TEXT))
+    return judged
+
+
+def _tried(file: ProgramFile, name: str, make: Callable[[], Any]) -> Any:
+    """Return what is made, or why it was not: in the words of what was raised, at its line in the file."""
+    try:
+        return make()
+    except UnusableError as error:
+        return error
+    except NotCapturedError as error:
+        return UnusableError(f"{name}() cannot be judged: {error}.")
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == file.path.resolve()]
+        line = own[-1] if own else file.functions.get(name, 1)
+        what = f"{name}()" if name in file.functions else name or "the file"
+        return UnusableError(f"{file.path}:{line}: {what} raised {type_and_message(error)}")
+
+
+def _loaded(file: ProgramFile) -> ModuleType:
+    """Run a file; what lies beside it can be imported, but nothing that is installed is hidden by it.
+
+    The name of its module is none that anything else could import.
+    """
+    name = f"program {file.name}"
+    spec = spec_from_file_location(name, file.path)
+    if spec is None or spec.loader is None:
+        raise UnusableError(f"{file.path}:1: the file cannot be loaded")
+    module = sys.modules[name] = module_from_spec(spec)
+    beside = str(file.path.resolve().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _made(module: ModuleType, file: ProgramFile, name: str) -> Program:
+    made = getattr(module, name)()
+    match made:
+        case (function, [*_] | (*_,) as given) if callable(function):
+            return function, tuple(given)
+    what = type(made).__name__
+    if isinstance(made, tuple):
+        what = f"({', '.join(type(part).__name__ for part in made)})"
+    wanted = "expected (function, (argument, …))"
+    raise UnusableError(f"{file.path}:{file.functions[name]}: {name}() returned {what}, {wanted}")
+
+
+def _of_gradients(file: ProgramFile, name: str, verdict: GradientVerdict) -> ProgramResult:
+    run, judged = verdict.run, verdict.judged
+    compared = bool(judged.findings)
+    return ProgramResult(
+        file.name, name, _verdict_on(verdict), well_formed(str(verdict), MAX_TEXT), run.framework, run.dtype,
+        verdict.used if compared else math.nan, verdict.digits if compared else math.nan,
+        judged.known, judged.lines,
+        tuple(f"{where}: {plural(count, 'element')}" for where, count in judged.kinks), judged.unknown,
+        tape_of(verdict, sources_of(file)),
+    )  # fmt: skip
+
+
+def _verdict_on(verdict: GradientVerdict) -> Verdict:
+    """Return the verdict in a word: what was judged in part only is undecided, and nothing an error."""
+    kinds = {finding.verdict for finding in verdict.judged.findings}
+    if verdict.agrees:
+        return Verdict.AGREES
+    if not kinds:
+        return Verdict.ERROR
+    if verdict.wrong or Verdict.DIFFERS in kinds:
+        return Verdict.DIFFERS
+    return Verdict.ERROR if Verdict.ERROR in kinds else Verdict.UNDECIDED
+
+
+def _of_pair(file: ProgramFile, pair: str, verdict: FunctionVerdict) -> ProgramResult:
+    kinds = {finding.verdict for finding in verdict.forward}
+    if verdict.agrees:
+        how = Verdict.AGREES
+    else:
+        is_wrong = not verdict.is_same or Verdict.DIFFERS in kinds
+        how = Verdict.DIFFERS if is_wrong else Verdict.UNDECIDED
+    frameworks = " and ".join(dict.fromkeys(run.framework for run in verdict.runs))
+    formats = " and ".join(dict.fromkeys(run.dtype for run in verdict.runs))
+    return ProgramResult(
+        file.name, pair, how, well_formed(str(verdict), MAX_TEXT), frameworks, formats,
+        max(finding.used for finding in verdict.forward), max(verdict.digits, 0.0),
+    )  # fmt: skip

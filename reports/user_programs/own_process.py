@@ -1,0 +1,105 @@
+"""A file of programs in a process of its own, so that whatever it does costs nothing but its own results.
+
+It has its own interpreter, as `python FILE` would have: a crash, a setting of a framework or the name of a
+module reaches no other file. The results come back a line at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from pydantic import ConfigDict, TypeAdapter
+
+from adapters.isolation.child import Child, Limits
+from adapters.isolation.supervised import Supervised
+from adapters.isolation.within_limits import end_with_parent
+from cases.protocol import Fault, Verdict
+from reports.user_programs.program_files import ProgramFile
+from reports.user_programs.program_results import ProgramResult
+
+MAX_LINE: Final = 2**26  # bytes of one result
+
+Watch = Callable[[str, int, int], None]  # is given what is done, how many, and of how many
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One result as it is sent, with every number as it is."""
+
+    result: ProgramResult
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
+
+
+@cache
+def _form() -> TypeAdapter[Reply]:
+    return TypeAdapter(Reply)
+
+
+def judge_files(
+    files: Sequence[ProgramFile], workers: int, watch: Watch, seconds: float = math.inf
+) -> tuple[ProgramResult, ...]:
+    """Judge each file in its own process, several at once; a verdict may take so many seconds."""
+    results: list[ProgramResult] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for done, (file, own) in enumerate(zip(files, pool.map(lambda f: judge_apart(f, seconds), files)), 1):
+            watch(file.name, done, len(files))
+            results += own
+    return tuple(results)
+
+
+def judge_apart(file: ProgramFile, seconds: float = math.inf) -> tuple[ProgramResult, ...]:
+    """Judge a file in a process of its own; of what it does not come to, the error is why it ended."""
+    return _Judging(Limits(seconds, math.inf)).results(file)
+
+
+class _Judging(Supervised):
+    def results(self, file: ProgramFile) -> tuple[ProgramResult, ...]:
+        results: list[ProgramResult] = []
+        seconds = self._limits.seconds
+        try:
+            with self._ended_by_any_failure(seconds):
+                child = self._child = _spawned(file)
+                for _ in file.judged:
+                    line = child.read_line(MAX_LINE, time.monotonic() + seconds)
+                    results.append(_form().validate_json(line).result)
+        except Fault as fault:
+            text = f"{file.path}: the file {fault}"
+            rest = file.judged[len(results) :]
+            results += (ProgramResult(file.name, name, Verdict.ERROR, text) for name in rest)
+        self.end()
+        return tuple(results)
+
+
+def _spawned(file: ProgramFile) -> Child:
+    here = os.getcwd()  # noqa: PTH109 - as Python itself has it
+    settings = {
+        "package": __package__,
+        "path": [entry or here for entry in sys.path],
+        "file": {**asdict(file), "path": str(file.path)},
+    }
+    try:
+        return Child(sys.executable, str(Path(__file__).with_name("__main__.py")), json.dumps(settings))
+    except OSError as error:
+        raise Fault(f"has no process: {sys.executable} cannot be started: {error.strerror}") from None
+
+
+def serve(replies: int, given: dict[str, Any]) -> None:
+    """Judge a file, and write each result to `replies` as soon as it is there."""
+    end_with_parent(with_thread=False)
+    from reports.user_programs.judging import judge_file  # noqa: PLC0415 - the parent need not load it
+
+    file = ProgramFile(**{**given, "path": Path(given["path"])})
+    with os.fdopen(replies, "wb", buffering=0) as stream:
+        for result in judge_file(file):
+            stream.write(_form().dump_json(Reply(result)) + b"\n")
