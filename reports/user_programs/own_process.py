@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from reports.user_programs.program_files import ProgramFile
 from reports.user_programs.program_results import ProgramResult
 
 MAX_LINE: Final = 2**26  # bytes of one result
+PIPE_SIZE: Final = 2**20  # bytes that wait to be read, so that the process need not
 
 Watch = Callable[[str, int, int], None]  # is given what is done, how many, and of how many
 
@@ -49,34 +50,49 @@ def _form() -> TypeAdapter[Reply]:
 def judge_files(
     files: Sequence[ProgramFile], workers: int, watch: Watch, seconds: float = math.inf
 ) -> tuple[ProgramResult, ...]:
-    """Judge each file in its own process, several at once; a verdict may take so many seconds."""
+    """Judge each file in its own process, so many at once; one verdict may take so many seconds."""
     results: list[ProgramResult] = []
-    with ThreadPoolExecutor(workers) as pool:
-        for done, (file, own) in enumerate(zip(files, pool.map(lambda f: judge_apart(f, seconds), files)), 1):
-            watch(file.name, done, len(files))
-            results += own
+    each = [_Judging(file, seconds) for file in files]
+    try:
+        for done, judging in enumerate(each):
+            watch(judging.file.name, done, len(files))
+            for near in each[done : done + workers]:
+                near.begin()
+            results += judging.results()
+    finally:
+        for judging in each:
+            judging.end()
     return tuple(results)
 
 
 def judge_apart(file: ProgramFile, seconds: float = math.inf) -> tuple[ProgramResult, ...]:
     """Judge a file in a process of its own; of what it does not come to, the error is why it ended."""
-    return _Judging(Limits(seconds, math.inf)).results(file)
+    return judge_files((file,), 1, lambda *_: None, seconds)
 
 
 class _Judging(Supervised):
-    def results(self, file: ProgramFile) -> tuple[ProgramResult, ...]:
+    def __init__(self, file: ProgramFile, seconds: float) -> None:
+        super().__init__(Limits(seconds, math.inf))
+        self.file = file
+
+    def begin(self) -> None:
+        """Start the process, unless it has been."""
+        if self._child is None:
+            self._child = _spawned(self.file)
+
+    def results(self) -> tuple[ProgramResult, ...]:
+        """Return the results as they come; where no more can, the reason is the verdict on the rest."""
         results: list[ProgramResult] = []
-        seconds = self._limits.seconds
+        seconds, child = self._limits.seconds, self._child
         try:
             with self._ended_by_any_failure(seconds):
-                child = self._child = _spawned(file)
-                for _ in file.judged:
+                for _ in self.file.judged if child else ():
                     line = child.read_line(MAX_LINE, time.monotonic() + seconds)
                     results.append(_form().validate_json(line).result)
         except Fault as fault:
-            text = f"{file.path}: the file {fault}"
-            rest = file.judged[len(results) :]
-            results += (ProgramResult(file.name, name, Verdict.ERROR, text) for name in rest)
+            text = f"{self.file.path}: the file {fault}"
+            rest = self.file.judged[len(results) :]
+            results += (ProgramResult(self.file.name, name, Verdict.ERROR, text) for name in rest)
         self.end()
         return tuple(results)
 
@@ -88,18 +104,21 @@ def _spawned(file: ProgramFile) -> Child:
         "path": [entry or here for entry in sys.path],
         "file": {**asdict(file), "path": str(file.path)},
     }
-    try:
-        return Child(sys.executable, str(Path(__file__).with_name("__main__.py")), json.dumps(settings))
-    except OSError as error:
-        raise Fault(f"has no process: {sys.executable} cannot be started: {error.strerror}") from None
+    return Child(sys.executable, str(Path(__file__).with_name("__main__.py")), json.dumps(settings))
 
 
 def serve(replies: int, given: dict[str, Any]) -> None:
     """Judge a file, and write each result to `replies` as soon as it is there."""
-    end_with_parent(with_thread=False)
+    end_with_parent(with_thread=True)
+    with suppress(ImportError, AttributeError, OSError):  # Linux alone has this
+        import fcntl  # noqa: PLC0415 - the same
+
+        fcntl.fcntl(replies, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     from reports.user_programs.judging import judge_file  # noqa: PLC0415 - the parent need not load it
 
     file = ProgramFile(**{**given, "path": Path(given["path"])})
     with os.fdopen(replies, "wb", buffering=0) as stream:
         for result in judge_file(file):
-            stream.write(_form().dump_json(Reply(result)) + b"\n")
+            left = memoryview(_form().dump_json(Reply(result)) + b"\n")
+            while left:
+                left = left[stream.write(left) :]
