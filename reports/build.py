@@ -34,9 +34,9 @@ def command() -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from reports.listing import print_cases  # noqa: PLC0415 - after parsing, as the rest
+    from reports.listing import print_all  # noqa: PLC0415 - after parsing, as the rest
 
-    return print_cases(options.cases, options.select, options.dtype, options.programs)
+    return print_all(options.cases, options.select, options.dtype, options.programs)
 
 
 def _give_up(ended: EarlyEnd) -> int:

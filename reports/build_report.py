@@ -36,7 +36,9 @@ from reports.user_programs.program_results import ProgramResult
 from reports.writers import annotations, report_files, summary_md, terminal
 
 NOTHING_ELSE = "--from makes the report of a kept run again, so nothing else chooses what is in it"
-NO_CASES = "--programs alone runs no case, so only PATH chooses what is judged: add --cases shipped to run cases too"
+NO_CASES = (
+    "--programs alone runs no case, so only PATH chooses what is judged: add --cases shipped to run cases too"
+)
 
 
 class UsageError(Exception):

@@ -39,9 +39,15 @@ def judge_file(file: ProgramFile) -> Iterator[ProgramResult]:
     programs: dict[str, Program | UnusableError] = {}
     module = _tried(file, "", lambda: _loaded(file))
     for name in file.functions:
-        given = module if isinstance(module, UnusableError) else _tried(file, name, lambda: _made(module, file, name))
+        given = (
+            module
+            if isinstance(module, UnusableError)
+            else _tried(file, name, lambda: _made(module, file, name))
+        )
         programs[name] = given
-        yield _result(file, name, lambda: _of_gradients(file, name, certify_gradients(given[0], *given[1])), given)
+        yield _result(
+            file, name, lambda: _of_gradients(file, name, certify_gradients(given[0], *given[1])), given
+        )
     for pair in file.pairs:
         left, right = (programs[name] for name in pair.split(PAIR))
         yield _result(file, pair, lambda: _of_pair(file, pair, same_function(left, right)), left, right)

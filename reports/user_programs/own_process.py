@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final
 from pydantic import ConfigDict, TypeAdapter
 
 from adapters.isolation.child import Child, Limits
-from adapters.isolation.supervised import Supervised
+from adapters.isolation.supervised import STARTUP_FACTOR, Supervised
 from adapters.isolation.within_limits import end_with_parent
 from cases.protocol import Fault, Verdict
 from reports.user_programs.program_files import ProgramFile
@@ -85,9 +85,10 @@ class _Judging(Supervised):
         results: list[ProgramResult] = []
         seconds, child = self._limits.seconds, self._child
         try:
-            with self._ended_by_any_failure(seconds):
-                for _ in self.file.judged if child else ():
-                    line = child.read_line(MAX_LINE, time.monotonic() + seconds)
+            for number, _ in enumerate(self.file.judged if child else ()):
+                allowed = seconds * (1 if number else STARTUP_FACTOR)
+                with self._ended_by_any_failure(allowed):
+                    line = child.read_line(MAX_LINE, time.monotonic() + allowed)
                     results.append(_form().validate_json(line).result)
         except Fault as fault:
             text = f"{self.file.path}: the file {fault}"

@@ -18,8 +18,10 @@ from reports.user_programs.program_results import ORIGINAL, PAIR
 
 PORT: Final = "port"
 SUFFIX: Final = ".py"
-EXPECTED: Final = "a function original() that returns (function, arguments)"
-HELPERS: Final = "; a file of helpers has a name that begins with _"
+EXPECTED: Final = (
+    "a function of this name that returns (function, arguments), or a file whose name begins with _, which is "
+    "passed over"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def _paths(given: Path, report: Report) -> Iterator[tuple[str, Path]]:
     if given.is_dir():
         paths = [path for path in sorted(given.rglob(f"*{SUFFIX}")) if _is_taken(path.relative_to(given))]
         if not paths:
-            report.add(START, "no program in this folder", f"files named *{SUFFIX}, of which no name begins with _")
+            report.add(
+                START, "no program in this folder", f"files named *{SUFFIX}, of which no name begins with _"
+            )
         yield from ((path.relative_to(given).with_suffix("").as_posix(), path) for path in paths)
     elif not given.exists():
         report.add(START, "no such file or folder", "a folder of programs, or a Python file")
@@ -102,10 +106,14 @@ def _read(name: str, path: Path, report: Report) -> ProgramFile | None:
     for key, node in named.items():
         if asked := _asked(node.args):
             wrong = f"{key}() takes {', '.join(asked)}"
-            report.add(Mark(node.lineno, node.col_offset + 1), wrong, "no argument: it returns (function, arguments)")
+            report.add(
+                Mark(node.lineno, node.col_offset + 1),
+                wrong,
+                "no argument, as it returns (function, arguments)",
+            )
     if ORIGINAL not in named:
         others = [key for key in defined if key not in named]
-        report.add(START, f"no function {ORIGINAL}()", EXPECTED + HELPERS, ORIGINAL, others)
+        report.add(START, f"no function {ORIGINAL}()", EXPECTED, ORIGINAL, others)
         return None
     first = {ORIGINAL: named[ORIGINAL].lineno}
     about = (ast.get_docstring(tree) or "").partition("\n")[0]

@@ -11,10 +11,11 @@ import pandas as pd
 from cases.errors import printable
 from cases.protocol import Verdict
 from reference import Finding, Subject
-from reports.outcome import NOTHING, Cell, Conclusion, plural
+from reports.outcome import NOTHING, Cell, Conclusion, Outcome, group_by, plural
 from reports.runs.rows import Row
 from reports.user_programs.program_results import ProgramResult
 
+UNDECIDED: Final = "undecided"  # the class of a tint
 MAX_SAID: Final = 3  # lines of a verdict that are in the conclusion
 ABOUT: Final = (
     "Of each program the framework’s own gradient is held against the exact derivative of what the program "
@@ -29,13 +30,25 @@ def programs(results: Sequence[ProgramResult]) -> pd.DataFrame:
     ordered = sorted(results, key=lambda result: not result.fails)
     lines = [
         (
-            result.file, result.program, result.framework or NOTHING, result.dtype or NOTHING, cell_of(result),
+            result.file, result.program, result.framework or NOTHING, result.dtype or NOTHING, ProgramCell.of([row_of(result)]),
             *_numbers(result), f"{result.judged} of {result.lines}" if result.lines else NOTHING,
+            reason_of(result),
         )
         for result in ordered
     ]  # fmt: skip
-    columns = ["file", "program", "framework", "format", "verdict", "used", "digits", "lines judged"]
-    return pd.DataFrame(lines, columns=columns, dtype=object)
+    columns = [
+        "file",
+        "program",
+        "framework",
+        "format",
+        "verdict",
+        "used",
+        "digits",
+        "lines judged",
+        "reason",
+    ]
+    frame = pd.DataFrame(lines, columns=columns, dtype=object)
+    return frame if any(frame["reason"]) else frame.drop(columns="reason")
 
 
 def _numbers(result: ProgramResult) -> tuple[str, str]:
@@ -44,12 +57,20 @@ def _numbers(result: ProgramResult) -> tuple[str, str]:
     return f"{result.used:.2g}", f"{result.digits:.1f}" if result.digits < math.inf else "exact"
 
 
-def cell_of(result: ProgramResult) -> Cell:
-    """Return how a verdict stands in a table: "✓ 11.9", "differs", "undecided"."""
-    numbers = (math.nan,) * 4
+class ProgramCell(Cell):
+    """How a verdict on a program stands in a table; what is undecided has its own tint."""
+
+    @property
+    def css_class(self) -> str:
+        return UNDECIDED if self.outcome is Outcome.UNDECIDED else super().css_class
+
+
+def row_of(result: ProgramResult) -> Row:
+    """Return a verdict as a row of a report: on a claim as a whole, with what it uses and certifies."""
     index = () if result.compared else None
-    finding = Finding(1, "", result.verdict, "", index, *numbers, result.used, math.nan, result.digits)
-    return Cell.of([Row(Subject(result.file, result.framework, result.program, result.dtype), finding)])
+    numbers = math.nan, math.nan, math.nan, math.nan, result.used, math.nan, result.digits
+    finding = Finding(1, "", result.verdict, result.text, index, *numbers)
+    return Row(Subject(result.file, result.framework, result.program, result.dtype), finding)
 
 
 def with_programs(said: Conclusion, results: Sequence[ProgramResult], *, has_cases: bool) -> Conclusion:
@@ -60,7 +81,8 @@ def with_programs(said: Conclusion, results: Sequence[ProgramResult], *, has_cas
     count = ", ".join(f"{n} × {verdict}" for verdict, n in Counter(r.verdict for r in failing).items())
     wrong = f"{count}, of {plural(len(results), 'verdict')} on programs"
     scope = _scope([result for result in results if not result.fails])
-    failures = tuple(map(sentence_of, failing))
+    alike = group_by(failing, lambda result: (result.file, result.text)).values()
+    failures = tuple(printable(f"{_titles(those)}: {reason_of(those[0])}") for those in alike)
     if not has_cases:
         headline = f"Not all agree: {wrong}." if failing else "All agree."
         return Conclusion(not failing, headline, failures, (), scope=scope)
@@ -76,11 +98,16 @@ def with_programs(said: Conclusion, results: Sequence[ProgramResult], *, has_cas
     )
 
 
-def sentence_of(result: ProgramResult) -> str:
-    """Return what is wrong, in one line: "layer_norm: original and port: Two functions: …"."""
-    lines = result.text.split("\n")
-    more = f" {NOTHING} {len(lines) - MAX_SAID} more lines are in the report." if len(lines) > MAX_SAID else ""
-    return printable(f"{result.title}: {' '.join(lines[:MAX_SAID])}{more}")
+def _titles(alike: Sequence[ProgramResult]) -> str:
+    """Name verdicts of one file: "layer_norm, port"."""
+    return f"{alike[0].file}, {', '.join(result.program for result in alike)}"
+
+
+def reason_of(result: ProgramResult) -> str:
+    """Return what is wrong in one line, shortened; "" where nothing is."""
+    lines = result.text.split("\n") if result.fails else []
+    more = [f"… and {plural(len(lines) - MAX_SAID, 'line')} more."] if len(lines) > MAX_SAID else []
+    return " ".join((*lines[:MAX_SAID], *more))
 
 
 def _scope(agreeing: Sequence[ProgramResult]) -> str:

@@ -77,7 +77,9 @@ def _formula(operation: Operation, program: CapturedProgram) -> str:
         if number in program.constants:
             array = program.constants[number]
             is_number = array.size == 1 and array.dtype.kind == "f"
-            return f"{array.item():.9g}" if is_number else f"constant {'×'.join(map(str, array.shape))}".strip()
+            return (
+                f"{array.item():.9g}" if is_number else f"constant {'×'.join(map(str, array.shape))}".strip()
+            )
         return names.get(number, f"%{number}")
 
     return f"{operation.kind}({', '.join(map(operand, operation.inputs))})"
