@@ -58,7 +58,7 @@ def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
         choice = replace(choice, apart=apart(ended, choice.names))
     options.workers = options.workers or os.cpu_count() or 1
     alone = options.programs and not options.cases
-    if options.kept and (chooses or choice.limits or options.programs) or alone and chooses:
+    if (options.kept and (chooses or choice.limits or options.programs)) or (alone and chooses):
         print(NOTHING_ELSE if options.kept else NO_CASES, file=sys.stderr)
         return 2
     try:

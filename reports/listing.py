@@ -16,7 +16,7 @@ WIDTH = 110  # of a line; what a case is about is cut there
 def print_all(
     given: Sequence[str], select: Sequence[str], dtypes: Sequence[str], programs: Sequence[str]
 ) -> int:
-    """Print the name of each case, then of each file of programs, and what it is about; return the exit code."""
+    """Print the name of each case and file of programs, and what it is about; return the exit code."""
     try:
         files = programs_asked_for(programs)
         cases = () if files and not given else selected(asked_for(given), select)
@@ -24,7 +24,7 @@ def print_all(
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     of_formats = [case for case in cases if not dtypes or {*dtypes} & {*case.dtypes}]
-    listed = [(each.name, each.about) for each in (*of_formats, *files)]
+    listed = [(case.name, case.about) for case in of_formats] + [(file.name, file.about) for file in files]
     width = max((len(name) for name, _ in listed), default=0)
     for name, about in listed:
         line = printable(f"{name:{width}}  {' '.join(about.split())}".rstrip())

@@ -21,8 +21,8 @@ SELECT = (
     "may be repeated"
 )
 PROGRAMS = (
-    "a folder of Python files, or one file, each with a function original() that returns (function, arguments), "
-    "and one called port() if there is a port; without --cases they are all that is judged; may be repeated"
+    "a folder of Python files, or one file, each with a function original() that returns (function, "
+    "arguments), and perhaps one called port(); without --cases nothing else is judged; may be repeated"
 )
 LIST = "print the cases that would run, and what each is there for; run nothing"
 ADAPTERS = (

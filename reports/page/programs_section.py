@@ -46,10 +46,15 @@ class PlaceLines:
 
 @dataclass(frozen=True)
 class ProgramSection:
-    """One verdict with its text in lines, and the tape; the part of it that is not shown is `left_out`."""
+    """One verdict with its text in lines, and the tape; the part of it that is not shown is `left_out`.
+
+    Of the `kinks` and of what is `unknown` it has those that the text does not name.
+    """
 
     result: ProgramResult
     text: tuple[str, ...]
+    kinks: tuple[str, ...]
+    unknown: tuple[str, ...]
     summary: str
     places: tuple[PlaceLines, ...]
     left_out: int
@@ -70,17 +75,13 @@ def program_sections(results: Sequence[ProgramResult]) -> tuple[ProgramSection, 
 
 def _section(result: ProgramResult) -> ProgramSection:
     shown = result.tape[:MAX_TAPE]
-    if len(result.tape) > MAX_TAPE:  # what does not agree is shown wherever it stands
-        wrong = [
-            line
-            for line in result.tape[MAX_TAPE:]
-            if line.reason or (line.finding and not line.finding.passes)
-        ]
-        shown = (*shown, *wrong[:MAX_TAPE])
-    left_out = max(result.lines, len(result.tape)) - len(shown)
-    return ProgramSection(
-        result, tuple(result.text.split("\n")), _summary(result), tuple(_places(result, shown)), left_out
+    wrong = [line for line in result.tape[MAX_TAPE:] if not line.is_silent]
+    shown += tuple(wrong[:MAX_TAPE])  # what does not agree is shown wherever it stands
+    kinks, unknown = (
+        tuple(name for name in names if name not in result.text) for names in (result.kinks, result.unknown)
     )
+    text, places = tuple(result.text.split("\n")), tuple(_places(result, shown))
+    return ProgramSection(result, text, kinks, unknown, _summary(result), places, result.lines - len(shown))
 
 
 def _summary(result: ProgramResult) -> str:

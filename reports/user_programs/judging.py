@@ -8,6 +8,7 @@ import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from cases.protocol import Verdict
 from reports.certify import FunctionVerdict, GradientVerdict, certify_gradients, same_function
 from reports.outcome import plural
 from reports.user_programs.program_files import ProgramFile
-from reports.user_programs.program_results import ORIGINAL, PAIR, ProgramResult
+from reports.user_programs.program_results import PAIR, ProgramResult
 from reports.user_programs.program_tape import sources_of, tape_of
 
 Program: TypeAlias = tuple[Callable[..., Any], Sequence[Any]]  # a function and its arguments
@@ -34,52 +35,63 @@ class UnusableError(Exception):
 def judge_file(file: ProgramFile) -> Iterator[ProgramResult]:
     """Give the verdict on each program of a file, then on each pair; one that fails costs its own.
 
-    What the file raises is a verdict of error, also where it ends the interpreter by `sys.exit`.
+    What the file raises is a verdict of error, also where it would end the interpreter by `sys.exit`.
     """
-    programs: dict[str, Program | UnusableError] = {}
-    module = _tried(file, "", lambda: _loaded(file))
-    for name in file.functions:
-        given = (
-            module
-            if isinstance(module, UnusableError)
-            else _tried(file, name, lambda: _made(module, file, name))
-        )
-        programs[name] = given
-        yield _result(
-            file, name, lambda: _of_gradients(file, name, certify_gradients(given[0], *given[1])), given
-        )
-    for pair in file.pairs:
-        left, right = (programs[name] for name in pair.split(PAIR))
-        yield _result(file, pair, lambda: _of_pair(file, pair, same_function(left, right)), left, right)
-
-
-def _result(
-    file: ProgramFile, name: str, judge: Callable[[], ProgramResult], *given: Program | UnusableError
-) -> ProgramResult:
-    """Judge what was made; else say what could not be."""
-    for each in given:
-        if isinstance(each, UnusableError):
-            return ProgramResult(file.name, name, Verdict.ERROR, well_formed(str(each), MAX_TEXT))
-    judged = _tried(file, name, judge)
-    if isinstance(judged, UnusableError):
-        return ProgramResult(file.name, name, Verdict.ERROR, well_formed(str(judged), MAX_TEXT))
-    return judged
-
-
-def _tried(file: ProgramFile, name: str, make: Callable[[], Any]) -> Any:
-    """Return what is made, or why it was not: in the words of what was raised, at its line in the file."""
+    module: ModuleType | UnusableError
     try:
-        return make()
+        with _in_words(file, ""):
+            module = _loaded(file)
     except UnusableError as error:
-        return error
+        module = error
+    programs: dict[str, Program | UnusableError] = {}
+    for name in file.judged:
+        try:
+            if isinstance(module, UnusableError):
+                raise module
+            yield _judged(file, name, [_program(file, module, part, programs) for part in name.split(PAIR)])
+        except UnusableError as error:
+            yield ProgramResult(file.name, name, Verdict.ERROR, well_formed(str(error), MAX_TEXT))
+
+
+def _judged(file: ProgramFile, name: str, programs: Sequence[Program]) -> ProgramResult:
+    with _in_words(file, name):
+        if len(programs) > 1:
+            return _of_pair(file, name, same_function(*programs))
+        ((function, args),) = programs
+        return _of_gradients(file, name, certify_gradients(function, *args))
+
+
+def _program(
+    file: ProgramFile, module: ModuleType, name: str, made: dict[str, Program | UnusableError]
+) -> Program:
+    """Return what a function of the file gives; it is called once, and put among what is `made`."""
+    if name not in made:
+        try:
+            with _in_words(file, name):
+                made[name] = _given(file, name, getattr(module, name)())
+        except UnusableError as error:
+            made[name] = error
+    program = made[name]
+    if isinstance(program, UnusableError):
+        raise program
+    return program
+
+
+@contextmanager
+def _in_words(file: ProgramFile, name: str) -> Iterator[None]:
+    """Raise UnusableError for whatever is raised: what it was, and at which line of the file."""
+    try:
+        yield
+    except UnusableError:
+        raise
     except NotCapturedError as error:
-        return UnusableError(f"{name}() cannot be judged: {error}.")
+        raise UnusableError(f"{name}() cannot be judged: {error}.") from error
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == file.path.resolve()]
         line = own[-1] if own else file.functions.get(name, 1)
         what = f"{name}()" if name in file.functions else name or "the file"
-        return UnusableError(f"{file.path}:{line}: {what} raised {type_and_message(error)}")
+        raise UnusableError(f"{file.path}:{line}: {what} raised {type_and_message(error)}") from error
 
 
 def _loaded(file: ProgramFile) -> ModuleType:
@@ -99,8 +111,7 @@ def _loaded(file: ProgramFile) -> ModuleType:
     return module
 
 
-def _made(module: ModuleType, file: ProgramFile, name: str) -> Program:
-    made = getattr(module, name)()
+def _given(file: ProgramFile, name: str, made: Any) -> Program:
     match made:
         case (function, [*_] | (*_,) as given) if callable(function):
             return function, tuple(given)

@@ -85,9 +85,11 @@ class _Judging(Supervised):
         results: list[ProgramResult] = []
         seconds, child = self._limits.seconds, self._child
         try:
-            for number, _ in enumerate(self.file.judged if child else ()):
+            for number, _ in enumerate(self.file.judged):
                 allowed = seconds * (1 if number else STARTUP_FACTOR)
                 with self._ended_by_any_failure(allowed):
+                    if child is None:
+                        raise EOFError
                     line = child.read_line(MAX_LINE, time.monotonic() + allowed)
                     results.append(_form().validate_json(line).result)
         except Fault as fault:

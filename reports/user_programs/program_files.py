@@ -19,8 +19,8 @@ from reports.user_programs.program_results import ORIGINAL, PAIR
 PORT: Final = "port"
 SUFFIX: Final = ".py"
 EXPECTED: Final = (
-    "a function of this name that returns (function, arguments), or a file whose name begins with _, which is "
-    "passed over"
+    "a function of this name that returns (function, arguments), or a file to be passed over, whose name "
+    "begins with _"
 )
 
 

@@ -16,9 +16,9 @@ PAIR = "="  # joins the names of two functions that may be one: "original=port"
 class TapeLine:
     """One line of a captured program: `number` = `formula`, which the framework calls `operation`.
 
-    `place` is the user's file and line, "model.py:12", and `source` the text there; both may be empty. There is
-    a `finding` where the framework's own value of the line was judged, and a `reason` where the line could
-    not be read.
+    `place` is the user's file and line, "model.py:12", and `source` the text there; both may be empty. There
+    is a `finding` where the framework's own value of the line was judged, and a `reason` where the line
+    could not be read.
     """
 
     number: int
@@ -29,6 +29,11 @@ class TapeLine:
     source: str = ""
     finding: Finding | None = None
     reason: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing to say of it but agreement, if that."""
+        return not self.reason and (self.finding is None or self.finding.passes)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Final
 import pandas as pd
 
 from cases.errors import printable
-from cases.protocol import Verdict
 from reference import Finding, Subject
 from reports.outcome import NOTHING, Cell, Conclusion, Outcome, group_by, plural
 from reports.runs.rows import Row
@@ -30,9 +29,8 @@ def programs(results: Sequence[ProgramResult]) -> pd.DataFrame:
     ordered = sorted(results, key=lambda result: not result.fails)
     lines = [
         (
-            result.file, result.program, result.framework or NOTHING, result.dtype or NOTHING, ProgramCell.of([row_of(result)]),
-            *_numbers(result), f"{result.judged} of {result.lines}" if result.lines else NOTHING,
-            reason_of(result),
+            result.file, result.program, result.framework or NOTHING, result.dtype or NOTHING,
+            ProgramCell.of([row_of(result)]), *_numbers(result), reason_of(result),
         )
         for result in ordered
     ]  # fmt: skip
@@ -51,10 +49,12 @@ def programs(results: Sequence[ProgramResult]) -> pd.DataFrame:
     return frame if any(frame["reason"]) else frame.drop(columns="reason")
 
 
-def _numbers(result: ProgramResult) -> tuple[str, str]:
+def _numbers(result: ProgramResult) -> tuple[str, str, str]:
+    """Return what is used, the digits, and how many lines were judged."""
+    lines = f"{result.judged} of {result.lines}" if result.lines else NOTHING
     if not result.compared:
-        return NOTHING, NOTHING
-    return f"{result.used:.2g}", f"{result.digits:.1f}" if result.digits < math.inf else "exact"
+        return NOTHING, NOTHING, lines
+    return f"{result.used:.2g}", f"{result.digits:.1f}" if result.digits < math.inf else "exact", lines
 
 
 class ProgramCell(Cell):

@@ -44,17 +44,19 @@ def sources_of(file: ProgramFile) -> Sources:
 
 
 def tape_of(verdict: GradientVerdict, source: Sources) -> tuple[TapeLine, ...]:
-    """Return the lines of a program and of its gradient; of very many those that do not agree, and the first."""
+    """Return the lines of a program and its gradient; of very many those that do not agree, and the first."""
     program, findings = _judged_lines(verdict)
     lines = [
         TapeLine(
-            operation.number, operation.name, _formula(operation, program), operation.shape, operation.place,
-            source(operation.place), findings.get(operation.number), program.unknown.get(operation.number, ""),
+            operation.number, operation.name, _formula(operation, program), operation.shape,
+            operation.place, source(operation.place), findings.get(operation.number),
+            program.unknown.get(operation.number, ""),
         )
         for operation in program.operations
     ]  # fmt: skip
     if len(lines) > MAX_LINES:
-        lines = sorted(sorted(lines, key=_agrees)[:MAX_LINES], key=lambda line: line.number)
+        first = sorted(lines, key=lambda line: line.is_silent)[:MAX_LINES]
+        lines = sorted(first, key=lambda line: line.number)
     return tuple(lines)
 
 
@@ -63,10 +65,6 @@ def _judged_lines(verdict: GradientVerdict) -> tuple[CapturedProgram, Mapping[in
     names = ["the output", *(f"∂/∂{name}" for name in verdict.run.gradients)]
     numbers = dict(zip(names, program.outputs, strict=True))
     return program, {numbers[finding.quantity]: finding for finding in verdict.judged.findings}
-
-
-def _agrees(line: TapeLine) -> bool:
-    return not line.reason and (line.finding is None or line.finding.passes)
 
 
 def _formula(operation: Operation, program: CapturedProgram) -> str:
