@@ -18,6 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cases.protocol import IN_FLOAT32, Accumulators
+
 Shape = tuple[int, ...]
 
 # Element by element, operands broadcast by NumPy's rules.
@@ -284,11 +286,21 @@ def _product(left: Shape, right: Shape) -> Shape:
 
 
 @dataclass(frozen=True)
+class ShownValue:
+    """What a framework computed for one line, by a call of this name: its value, and the gradient of it."""
+
+    name: str
+    value: NDArray[Any]
+    slope: NDArray[Any] | None  # ∂output/∂value, where it was shown
+
+
+@dataclass(frozen=True)
 class Captured:
     """A program, the inputs that it was run on, and what its framework computed of them.
 
     `inputs` and `gradients` are by the names of the program's inputs; the gradients are those of the output,
-    a single number, and of the inputs of which they were asked.
+    a single number, and of the inputs of which they were asked. `shown` has, by their numbers, those lines
+    whose values the framework gave on the way to them.
     """
 
     program: CapturedProgram
@@ -297,6 +309,10 @@ class Captured:
     framework: str  # "torch 2.13.0"
     output: NDArray[Any]
     gradients: Mapping[str, NDArray[Any]]
+    shown: Mapping[int, ShownValue] = field(default_factory=lambda: MappingProxyType({}))
+    accumulators: Accumulators = IN_FLOAT32
+    # The same program run operation by operation, where that gives other numbers: it is compiled.
+    apart: Captured | None = None
 
 
 @dataclass(frozen=True)

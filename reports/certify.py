@@ -12,7 +12,7 @@ import inspect
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -20,19 +20,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedError, Operation
+from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedError
 from cases.errors import describe_exception
 from cases.protocol import Verdict
 from reference import Finding
 from reference.agreement import compare
-from reference.arithmetic import Bounded, format_of
-from reference.programs.derivatives import gradient_program
-from reference.programs.evaluation import at_kinks, bounded, certified
+from reference.arithmetic import format_of
+from reference.programs.evaluation import bounded, certified
+from reference.programs.judgement import OUTPUT, Judged, judge_run
 from reference.programs.matching import Difference, agreeing_digits, first_difference
-from reference.programs.operations import Truth
 from reports.outcome import plural
 
-OUTPUT: Final = "the output"
 MAX_KINKS: Final = 3  # lines that are named
 
 
@@ -46,8 +44,8 @@ def certify_gradients(function: Callable[..., Any], *args: Any) -> GradientVerdi
     verdict, which says how much was judged. A custom derivative that is wrong is found by its own calls.
     """
     run = _run(function, args)
-    judged = _judged(run)
-    return GradientVerdict(run, judged, _wrong_calls(function, args, run))
+    whole = None if run.apart is None else judge_run(run)
+    return GradientVerdict(run, judge_run(run.apart or run), whole, _wrong_calls(function, args, run))
 
 
 def assert_gradients_certified(function: Callable[..., Any], *args: Any) -> None:
@@ -157,71 +155,7 @@ def _captured(read: Callable[..., Any], function: Callable[..., Any], args: Sequ
         raise NotCapturedError(f"the program cannot be read: {describe_exception(error)}") from error
 
 
-# Judging.
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What was found of a run: each quantity's finding, kinks, and how many lines were read and known."""
-
-    findings: tuple[Finding, ...]
-    kinks: tuple[tuple[str, int], ...]  # lines, each with how many elements lie on one
-    lines: int
-    known: int
-    unknown: tuple[str, ...]
-
-    @property
-    def agrees(self) -> bool:
-        return bool(self.findings) and all(one.verdict is Verdict.AGREES for one in self.findings)
-
-
-def _judged(run: Captured) -> Judged:
-    program = gradient_program(run.program)
-    form = format_of(run.dtype)
-    derived = bounded(program, run.inputs, form, certified(program, run.inputs))
-    kinks = _kinks(program, derived)
-    sides = derived
-    if kinks:
-        one_side = certified(program, run.inputs, decides=True)
-        sides = bounded(program, run.inputs, form, one_side, decides=True)
-    claims = {OUTPUT: run.output, **{f"∂/∂{name}": array for name, array in run.gradients.items()}}
-    findings = [
-        _compared(name, claim, derived[number], sides[number])
-        for (name, claim), number in zip(claims.items(), program.outputs, strict=True)
-        if isinstance(derived.get(number), Bounded)
-    ]
-    known = sum(operation.number in derived for operation in program.operations)
-    return Judged(
-        tuple(findings), kinks, len(program.operations), known,
-        tuple(dict.fromkeys(run.program.unknown.values())),
-    )  # fmt: skip
-
-
-def _compared(name: str, claim: Any, derived: Bounded, one_side: Bounded) -> Finding:
-    """Judge a gradient; an element that a kink leaves open agrees within the hull of both sides."""
-    if derived is not one_side:
-        claimed = np.asarray(claim, np.float64)
-        left_open = at_kinks(derived, one_side) & (np.abs(claimed - derived.value) <= derived.error)
-        value = np.where(left_open, claimed, derived.value)
-        error = np.where(left_open, 0.0, np.broadcast_to(derived.error, derived.shape))
-        low = np.where(left_open, 0.0, np.broadcast_to(derived.low, derived.shape))
-        derived = Bounded(value, error, derived.format, low=low, sizes=derived.sizes)
-    return compare(1, name, claim, derived)
-
-
-def _kinks(program: CapturedProgram, derived: Mapping[int, Any]) -> tuple[tuple[str, int], ...]:
-    """Return the lines whose truth values are open: at a kink, a tie, or too near to one to tell."""
-    counted: Counter[str] = Counter()
-    for operation in program.operations:
-        value = derived.get(operation.number)
-        if isinstance(value, Truth) and value.unsure.any():
-            counted[_named(operation)] += int(value.unsure.sum())
-    return tuple(counted.items())
-
-
-def _named(operation: Operation) -> str:
-    name = operation.name.removeprefix("derivative of ")
-    return f"{name} ({operation.place})" if operation.place else name
+# Verdicts.
 
 
 def _wrong_calls(function: Callable[..., Any], args: Sequence[Any], run: Captured) -> tuple[CustomCall, ...]:
@@ -236,7 +170,7 @@ def _wrong_calls(function: Callable[..., Any], args: Sequence[Any], run: Capture
 
 def _is_right(call: CustomCall) -> bool:
     try:
-        findings = _judged(_run(call.function, call.operands)).findings
+        findings = judge_run(_run(call.function, call.operands)).findings
     except NotCapturedError:
         return True  # nothing is known of it, and nothing is said
     return not any(one.verdict is Verdict.DIFFERS for one in findings)
@@ -244,18 +178,34 @@ def _is_right(call: CustomCall) -> bool:
 
 @dataclass(frozen=True)
 class GradientVerdict:
-    """What `certify_gradients` found; printed, it says it in a few lines."""
+    """What `certify_gradients` found; printed, it says it in a few lines.
+
+    `whole` is what was found of a program that is compiled, whose values on the way nobody sees: `judged` is
+    then of the same operations one by one.
+    """
 
     run: Captured
     judged: Judged
+    whole: Judged | None
     wrong: tuple[CustomCall, ...]
 
     @property
     def agrees(self) -> bool:
         """Whether every number was judged, and agrees."""
-        return (
-            self.judged.agrees and not self.wrong and len(self.judged.findings) == 1 + len(self.run.gradients)
-        )
+        judged = {finding.quantity for finding in self.judged.findings}
+        is_whole = self.ends <= judged and not self.judged.unknown
+        return is_whole and self.judged.agrees and not self.wrong and not self._differing
+
+    @cached_property
+    def _differing(self) -> tuple[Finding, ...]:
+        """What is wrong of the program as it is compiled."""
+        findings = () if self.whole is None else self.whole.findings
+        return tuple(one for one in findings if one.verdict is Verdict.DIFFERS)
+
+    @cached_property
+    def ends(self) -> frozenset[str]:
+        """The quantities that were asked for: the output and its gradients; others are on the way."""
+        return frozenset([OUTPUT, *(f"∂/∂{name}" for name in self.run.gradients)])
 
     @cached_property
     def digits(self) -> float:
@@ -269,8 +219,9 @@ class GradientVerdict:
 
     def __str__(self) -> str:
         judged = self.judged
-        lines = [self._headline(), *(_sentence(one) for one in judged.findings if not one.passes)]
+        lines = [self._headline(), *self._failures()]
         lines += [f"The derivative of {call} is not that of what it computes." for call in self.wrong]
+        lines += self._as_compiled()
         if judged.kinks:
             named = ", ".join(
                 f"{name}: {plural(count, 'element')}" for name, count in judged.kinks[:MAX_KINKS]
@@ -284,31 +235,49 @@ class GradientVerdict:
         lines += [f"Not judged: {reason}." for reason in judged.unknown]
         return "\n".join(lines)
 
+    def _failures(self) -> Iterator[str]:
+        for number, finding in self.judged.judged:
+            if not finding.passes:
+                place = "" if finding.quantity in self.ends else self.judged.place(number)
+                yield _sentence(finding, f" ({place})" if place else "")
+
+    def _as_compiled(self) -> Iterator[str]:
+        if self.whole is None:
+            return
+        findings, ends = self.whole.findings, f"the output and {plural(len(self.run.gradients), 'gradient')}"
+        yield from (f"Compiled, {_sentence(one)}" for one in self._differing)
+        if not self._differing:
+            digits = max(min((one.digits for one in findings), default=0.0), 0.0)
+            yield f"Compiled, {ends} are within what rounding may cause: {digits:.1f} digits certified."
+
     def _headline(self) -> str:
-        judged, dtype = self.judged, self.run.dtype
-        counted = Counter(one.verdict for one in judged.findings)
+        judged, who, dtype = self.judged, self.run.framework, self.run.dtype
+        if not judged.findings:
+            return f"{who}: nothing was compared, so nothing is known to agree."
+        on_the_way = sum(one.quantity not in self.ends for one in judged.findings)
         gradients = plural(len(self.run.gradients), "gradient")
+        between = f", {gradients} and {plural(on_the_way, 'value')} on the way"
+        how = ", operation by operation" if self.whole else ""
+        compared = f"the output{between if on_the_way else f' and {gradients}'} in {dtype}{how}"
         if self.agrees:
             return (
-                f"{self.run.framework} agrees: the output and {gradients} in {dtype}; no error is larger "
-                f"than {self.used:.2g} of what rounding may cause, and {self.digits:.1f} decimal digits "
-                "are certified."
+                f"{who} agrees: {compared}; no error is larger than {self.used:.2g} of what rounding may "
+                f"cause, and {self.digits:.1f} decimal digits are certified."
             )
-        if not judged.findings:
-            return f"{self.run.framework}: nothing was compared, so nothing is known to agree."
-        if judged.agrees and not self.wrong:
-            some = f"{len(judged.findings)} of the output and {gradients}"
-            return f"{self.run.framework} agrees as far as it was judged: {some} in {dtype}."
+        if judged.agrees and not self.wrong and not self._differing:
+            ends = len(judged.findings) - on_the_way
+            return f"{who} agrees as far as it was judged: {ends} of {compared}."
+        counted = Counter(one.verdict for one in judged.findings)
         said = ", ".join(f"{count} × {verdict}" for verdict, count in counted.items())
-        return f"{self.run.framework} does not agree: {said}, of the output and {gradients} in {dtype}."
+        return f"{who} does not agree: {said}, of {compared}."
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: Finding, place: str = "") -> str:
     claimed, derived = finding.claimed, finding.derived
     if finding.verdict is Verdict.UNDECIDED:
-        return f"{finding.element} is undecided: {finding.reason}."
+        return f"{finding.element}{place} is undecided: {finding.reason}."
     return (
-        f"{finding.element} is {claimed:.17g}, but follows from the inputs as {derived:.17g} ± "
+        f"{finding.element}{place} is {claimed:.17g}, but follows from the inputs as {derived:.17g} ± "
         f"{finding.tolerance:.2g}: off by {finding.error:.2g}."
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import jax
@@ -18,22 +18,31 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from adapters.capture.jax_operations import RULES
-from adapters.tracing.jax_equations import LIBRARIES
-from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError
-
-MAX_STEPS: Final = 1000  # of a loop, which is unrolled
-CALLS: Final = frozenset(
-    {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call"}
-    | {"custom_vjp_call", "custom_vjp_call_jaxpr"}
+from adapters.capture.jax_shown import (
+    Where,
+    body_of,
+    is_of_a_library,
+    is_own_call,
+    name_of,
+    place_of,
+    values_and_gradients,
 )
-HERE: Final = Path(__file__).parent
-OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
+from adapters.tracing.jax_equations import CALLS, CUSTOM
+from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError, ShownValue
+from cases.protocol import Accumulators
+
+ACCUMULATORS: Final = Accumulators(products="own", sums="own", totals="own")
+MAX_STEPS: Final = 1000  # of a loop, which is unrolled
+OPENED: Final = CALLS | CUSTOM | {"custom_vjp_call_jaxpr"}
 
 
-def capture_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> CapturedProgram:
+def capture_jax(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> tuple[CapturedProgram, dict[Where, tuple[int, str]], ClosedJaxpr]:
     """Capture a function of trees of arrays; `names` are those of the arguments.
 
-    Each floating-point leaf is an input, named by its path: "params['W']". Raises NotCapturedError where the
+    Each floating-point leaf is an input, named by its path: "params['W']". With it are returned the lines of
+    the equations' results, each with what it is called, and the equations. Raises NotCapturedError where the
     function returns no single array.
     """
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
@@ -48,8 +57,8 @@ def capture_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequen
         name = names[path[0].idx] + jax.tree_util.keystr(path[1:])
         is_float = jax.numpy.issubdtype(array.dtype, np.floating)
         given.append(reader.b.input(name, array.shape) if is_float else array)
-    (output,) = reader.read(closed.jaxpr, closed.consts, given)
-    return reader.b.program(reader.number(output))
+    (output,) = reader.read(closed.jaxpr, closed.consts, given, ())
+    return reader.b.program(reader.number(output)), reader.lines, closed
 
 
 class _Reader:
@@ -57,11 +66,15 @@ class _Reader:
 
     def __init__(self) -> None:
         self.b = Builder()
+        self.lines: dict[Where, tuple[int, str]] = {}  # of equations that can be evaluated by themselves
 
     def number(self, value: Any) -> int:
         return value if isinstance(value, int) else self.b.constant(np.asarray(value))
 
-    def read(self, jaxpr: Jaxpr, constants: Sequence[Any], given: Sequence[Any]) -> list[Any]:
+    def read(
+        self, jaxpr: Jaxpr, constants: Sequence[Any], given: Sequence[Any], within: Where | None = None
+    ) -> list[Any]:
+        """Return what a function returns; `within` is where it is called, if it is of the user's own."""
         known: dict[Any, Any] = dict(
             zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *given), strict=True)
         )
@@ -69,12 +82,17 @@ class _Reader:
         def value(atom: Any) -> Any:
             return np.asarray(atom.val) if isinstance(atom, Literal) else known[atom]
 
-        for equation in jaxpr.eqns:
+        for i, equation in enumerate(jaxpr.eqns):
             operands = [value(atom) for atom in equation.invars]
-            known |= zip(equation.outvars, self._equation(equation, operands), strict=True)
+            begin, where = len(self.b.shapes), None if within is None else (*within, i)
+            results = self._equation(equation, operands, where)
+            if where is not None and not is_own_call(equation):
+                made = [k for k, line in enumerate(results) if isinstance(line, int) and line >= begin]
+                self.lines |= {(*where, k): (results[k], name_of(equation)) for k in made}
+            known |= zip(equation.outvars, results, strict=True)
         return [value(atom) for atom in jaxpr.outvars]
 
-    def _equation(self, equation: JaxprEqn, operands: list[Any]) -> Sequence[Any]:
+    def _equation(self, equation: JaxprEqn, operands: list[Any], where: Where | None) -> Sequence[Any]:
         name = equation.primitive.name
         if not any(isinstance(operand, int) for operand in operands):
             bind: Any = equation.primitive.bind
@@ -86,11 +104,11 @@ class _Reader:
         inner: Any = equation.params.get("call_jaxpr", equation.params.get("jaxpr"))
         if name == "scan":
             return self._scan(equation.params, operands)
-        if isinstance(inner, ClosedJaxpr | Jaxpr) and name in CALLS:
-            body, constants = (inner.jaxpr, inner.consts) if isinstance(inner, ClosedJaxpr) else (inner, ())
+        if isinstance(inner, ClosedJaxpr | Jaxpr) and name in OPENED:
+            body, constants = body_of(equation)
             begins = not self.b.call and is_of_a_library(body)
             self.b.call = f"{name} {len(self.b.operations)}" if begins else self.b.call
-            results = self.read(body, constants, operands)
+            results = self.read(body, constants, operands, where if is_own_call(equation) else None)
             self.b.call = "" if begins else self.b.call
             return results
         return self._ruled(equation, operands)
@@ -154,36 +172,25 @@ def _changes_format(equation: JaxprEqn) -> bool:
     return both and before != after
 
 
-def is_of_a_library(body: Jaxpr) -> bool:
-    """Whether a call is of a function in an installed package, which may have a derivative of any form."""
-    source = str(getattr(body.debug_info, "func_src_info", ""))
-    return any(f"/{folder}/" in source for folder in LIBRARIES)
-
-
-def place_of(equation: JaxprEqn) -> str:
-    trace: Any = equation.source_info.traceback
-    for frame in trace.frames if trace is not None else ():
-        path = Path(frame.file_name)
-        if path.parent not in OURS and not {*path.parts} & LIBRARIES:
-            return f"{path.name}:{frame.line_num}"
-    return ""
-
-
 def read_jax(
     function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
 ) -> tuple[CapturedProgram, dict[str, Any], str]:
     """Capture a function; return it, its inputs by their names, and their widest number format."""
+    program, _, _ = capture_jax(function, args, names)
+    return program, *_inputs(program, args)
+
+
+def _inputs(program: CapturedProgram, args: Sequence[Any]) -> tuple[dict[str, Any], str]:
     leaves = map(jax.numpy.asarray, jax.tree_util.tree_leaves(tuple(args)))
     floats = [np.asarray(leaf) for leaf in leaves if jax.numpy.issubdtype(leaf.dtype, np.floating)]
-    program = capture_jax(function, args, names)
-    dtype = str(jax.numpy.result_type(*floats))
-    return program, dict(zip(program.inputs, floats, strict=True)), dtype
+    return dict(zip(program.inputs, floats, strict=True)), str(jax.numpy.result_type(*floats))
 
 
 def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and JAX's gradient of it, with respect to every float leaf."""
-    program, values, dtype = read_jax(function, args, names)
+    program, lines, closed = capture_jax(function, args, names)
     program.is_scalar()
+    values, dtype = _inputs(program, args)
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
     dtypes = [jax.numpy.asarray(leaf).dtype for leaf in leaves]
     floats = [i for i, dtype in enumerate(dtypes) if jax.numpy.issubdtype(dtype, np.floating)]
@@ -196,6 +203,34 @@ def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[s
 
     own = [jax.numpy.asarray(leaves[i]) for i in floats]
     output, gradients = jax.value_and_grad(of_floats, argnums=tuple(range(len(own))))(*own)
-    made = dict(zip(program.inputs, map(np.asarray, gradients), strict=True))
-    output = np.asarray(output).reshape(program.shapes[program.output])
-    return Captured(program, values, dtype, f"jax {jax.__version__}", output, made)
+
+    def run(number: Any, slopes: Sequence[Any], shown: Mapping[int, ShownValue]) -> Captured:
+        made = dict(zip(program.inputs, map(np.asarray, slopes), strict=True))
+        value = np.asarray(number).reshape(program.shapes[program.output])
+        return Captured(program, values, dtype, f"jax {jax.__version__}", value, made, shown, ACCUMULATORS)
+
+    whole = run(output, gradients, {})
+    try:
+        *ends, shown, slopes_of = values_and_gradients(closed, leaves, floats)
+    except Exception:  # noqa: BLE001 - it does not bear to be taken apart, and is judged by its ends
+        return whole
+    apart = run(*ends, _by_line(lines, shown, slopes_of))
+    return apart if _are_identical(whole, apart) else replace(whole, apart=apart)
+
+
+def _by_line(
+    lines: Mapping[Where, tuple[int, str]], values: Mapping[Where, Any], slopes: Mapping[Where, Any]
+) -> dict[int, ShownValue]:
+    return {
+        line: ShownValue(name, np.asarray(values[where]), np.asarray(slopes[where]))
+        for where, (line, name) in lines.items()
+        if where in values
+    }
+
+
+def _are_identical(left: Captured, right: Captured) -> bool:
+    pairs = [
+        (left.output, right.output),
+        *zip(left.gradients.values(), right.gradients.values(), strict=True),
+    ]
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)

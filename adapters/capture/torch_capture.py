@@ -8,30 +8,26 @@ by PyTorch. Every operation has the line of the user's program that asked for it
 
 from __future__ import annotations
 
-import sys
+import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial, reduce
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._decomp import core_aten_decompositions, get_decompositions
-from torch.fx import map_arg, traceback
+from torch.fx import Node, map_arg, traceback
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils import stateless
-from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from adapters.capture.torch_calls import Places, Shown
 from adapters.capture.torch_operations import RULES, Line, Lines
-from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError
-
-LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
-HERE: Final = Path(__file__).parent
-OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
-CUSTOM_FUNCTION: Final = str(Path("torch", "autograd", "function.py"))
+from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError, ShownValue
 
 # Operations that only move elements: PyTorch moves their positions.
 MOVES: Final = frozenset(
@@ -50,30 +46,30 @@ MOVES: Final = frozenset(
         "index_select",
     ]
 )
-# Functions with a derivative of their own, which may be in any form.
-LIBRARY: Final = {
-    "gelu", "softplus", "elu", "elu_", "selu", "celu", "silu", "mish", "logsigmoid", "log_sigmoid",
-    "softmax", "log_softmax", "cross_entropy", "nll_loss", "binary_cross_entropy_with_logits",
-    "binary_cross_entropy", "smooth_l1_loss", "huber_loss", "mse_loss", "l1_loss", "softsign",
-    "tanhshrink", "hardtanh", "hardswish", "hardsigmoid", "relu6", "leaky_relu", "softmin", "logsumexp",
-    "layer_norm", "batch_norm", "group_norm", "scaled_dot_product_attention",
-    "multi_head_attention_forward",
-}  # fmt: skip
 NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
 
 
-def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> CapturedProgram:
+def capture_torch(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> tuple[CapturedProgram, dict[int, int]]:
     """Capture a function of trees of tensors and of modules; `names` are those of the arguments.
 
-    Each floating-point leaf, and each parameter, is an input: "model.0.weight". Raises NotCapturedError where
-    the function returns no single tensor.
+    Each floating-point leaf, and each parameter, is an input: "model.0.weight". With it are returned the
+    lines of the calls' results, each by the number of its call (`torch_calls.Calls`). Raises NotCapturedError
+    where the function returns no single tensor.
     """
     flat, rebuild = flattened(args, names)
     leaves = [leaf.detach() for leaf in flat.values()]
+    dtype = _format_of(leaves)
+    calls: list[int] = []  # those of the last run, as it may begin again
 
     def functional(*given: Tensor) -> Any:
-        with _Places(), rebuild(given) as own:
-            return function(*own)
+        with rebuild(given) as own, Places(dtype) as places:
+            results = pytree.tree_leaves(function(*own))
+        if len(results) != 1:
+            raise NotCapturedError(f"the function returns {len(results)} values, expected one tensor")
+        calls[:] = places.kept
+        return results[0], *places.kept.values()
 
     table = _decompositions()
     with warnings.catch_warnings():
@@ -81,7 +77,18 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
         # Whose operations have no definition by simpler ones.
         with torch.backends.mkldnn.flags(enabled=False), traceback.preserve_node_meta():
             graph = _graph(functional, table, leaves)
-    return _Reader(list(flat), leaves).read(graph)
+    reader = _Reader(list(flat), leaves)
+    output, *results = reader.read(graph)
+    made = {
+        call: result.number
+        for call, result in zip(calls, results, strict=True)
+        if isinstance(result, Line) and result.number >= reader.begins.get(call, math.inf)
+    }
+    return reader.b.program(reader.number(output)), made
+
+
+def _format_of(leaves: Iterable[Tensor]) -> torch.dtype:
+    return next((leaf.dtype for leaf in leaves if leaf.is_floating_point()), torch.get_default_dtype())
 
 
 def _graph(functional: Callable[..., Any], table: Any, leaves: Sequence[Tensor]) -> Any:
@@ -143,52 +150,6 @@ def _swapped(module: nn.Module, names: Sequence[str], stack: ExitStack, given: S
     return module
 
 
-class _Places(TorchFunctionMode):
-    """Notes where in the user's program each call of PyTorch stands, and what call it is a part of.
-
-    The graph keeps both.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._call, self._count = "", 0
-
-    def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
-        begins = not self._call and getattr(func, "__name__", "") in LIBRARY
-        if begins:
-            self._count += 1
-            self._call = f"{func.__name__} {self._count}"
-        is_forward = torch.is_grad_enabled() or _is_in_custom_function()
-        parts = place_of_caller(), self._call, "" if is_forward else "constant"
-        traceback.set_stack_trace(["\n".join(parts)])
-        try:
-            return func(*args, **(kwargs or {}))
-        finally:
-            self._call = "" if begins else self._call
-
-
-def _is_in_custom_function() -> bool:
-    """Whether the forward pass of an `autograd.Function` runs, which has no gradient of its own."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename.endswith(CUSTOM_FUNCTION):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def place_of_caller() -> str:
-    """Return the innermost line of a user's own file that is running: "model.py:12"; "" if there is none."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        path = Path(frame.f_code.co_filename)
-        is_own = path.parent not in OURS and not {*path.parts} & LIBRARIES
-        if is_own and path.name != "<string>":  # where PyTorch writes code of its own
-            return f"{path.name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""
-
-
 def _decompositions() -> dict[Any, Callable[..., Any]]:
     """Return PyTorch's own definitions by simpler operations, of those that have no rule here."""
     table = dict(core_aten_decompositions())
@@ -208,15 +169,15 @@ class _Reader(Lines):
 
     def __init__(self, names: Sequence[str], leaves: Sequence[Tensor]) -> None:
         super().__init__()
-        self.dtype = next(
-            (leaf.dtype for leaf in leaves if leaf.is_floating_point()), torch.get_default_dtype()
-        )
+        self.dtype = _format_of(leaves)
+        self.begins: dict[int, int] = {}  # the number of the first line of each call
         self._given = [
             Line(self.b.input(name, tuple(leaf.shape))) if leaf.is_floating_point() else leaf
             for name, leaf in zip(names, leaves, strict=True)
         ]
 
-    def read(self, graph: Any) -> CapturedProgram:
+    def read(self, graph: Any) -> list[Any]:
+        """Return the values that the graph returns."""
         known: dict[str, Any] = {}
         given = iter(self._given)
         for node in graph.graph.nodes:
@@ -225,10 +186,8 @@ class _Reader(Lines):
             elif node.op == "get_attr":
                 known[node.name] = getattr(graph, node.target)
             elif node.op == "output":
-                results, _ = pytree.tree_flatten(node.args[0])
-                if len(results) != 1:
-                    raise NotCapturedError(f"the function returns {len(results)} values, expected one tensor")
-                return self.b.program(self.number(known[results[0].name]))
+                results = pytree.tree_leaves(node.args[0])
+                return [known[one.name] if isinstance(one, Node) else one for one in results]
             else:
                 known[node.name] = self._call(node, known)
                 if node.target.__name__.partition(".")[0].endswith("_"):  # it has written to its operand
@@ -245,7 +204,10 @@ class _Reader(Lines):
             return node.target(*args, **kwargs)
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
         name = name if name == "_to_copy" else name.removesuffix("_copy")  # of a view
-        self.b.place, self.b.call, constant = [*(node.stack_trace or self.b.place).split("\n"), "", ""][:3]
+        notes = [*(node.stack_trace or self.b.place).split("\n"), "", "", ""]
+        self.b.place, self.b.call, constant, call = notes[:4]
+        if call:
+            self.begins.setdefault(int(call), len(self.b.shapes))
         self.b.source = name
         shape = _shape(node)
         try:
@@ -312,30 +274,78 @@ def read_torch(
     function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
 ) -> tuple[CapturedProgram, dict[str, Any], str]:
     """Capture a function; return it, its inputs by their names, and their widest number format."""
-    program = capture_torch(function, args, names)
+    return _read(function, args, names)[:3]
+
+
+def _read(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> tuple[CapturedProgram, dict[str, Any], str, dict[int, int]]:
+    program, calls = capture_torch(function, args, names)
     flat, _ = flattened(args, names)
     if len({flat[name].dtype for name in program.inputs}) != 1:
         raise NotCapturedError("the arguments are of several number formats, or of none, expected one")
     dtype = reduce(torch.promote_types, (flat[name].dtype for name in program.inputs))
     values = {name: _numpy(flat[name]) for name in program.inputs}
-    return program, values, str(dtype).removeprefix("torch.")
+    return program, values, str(dtype).removeprefix("torch."), calls
+
+
+# A run: the output, and its gradients of the inputs.
+Run: TypeAlias = tuple[NDArray[Any], list[NDArray[Any]]]
 
 
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and autograd, with respect to every float leaf and parameter."""
-    program, values, dtype = read_torch(function, args, names)
+    program, values, dtype, calls = _read(function, args, names)
     program.is_scalar()
-    flat, rebuild = flattened(args, names)
+
+    def run(watching: AbstractContextManager[Any]) -> Run:
+        return _differentiated(function, flattened(args, names), [*program.inputs], watching)
+
+    output, gradients = run(nullcontext())
+    shown = _shown(run, (output, gradients), calls, getattr(torch, dtype))
+    made = dict(zip(program.inputs, gradients, strict=True))
+    return Captured(program, values, dtype, f"torch {torch.__version__}", output, made, shown)
+
+
+def _differentiated(
+    function: Callable[..., Any],
+    given: tuple[dict[str, Tensor], Rebuild],
+    wanted: Sequence[str],
+    watching: AbstractContextManager[Any],
+) -> Run:
+    flat, rebuild = given
     copies = {name: leaf.detach().clone() for name, leaf in flat.items()}
     own = {name: leaf.requires_grad_(leaf.is_floating_point()) for name, leaf in copies.items()}
-    with rebuild(list(own.values())) as given:
-        output = function(*given)
+    with rebuild(list(own.values())) as operands, watching:
+        output = function(*operands)
     if not isinstance(output, Tensor):
         raise NotCapturedError(f"the function returns {type(output).__name__}, expected one tensor")
-    wanted = [own[name] for name in program.inputs]
-    gradients = torch.autograd.grad(output.reshape(()), wanted, allow_unused=True, materialize_grads=True)
-    made = dict(zip(program.inputs, map(_numpy, gradients), strict=True))
-    return Captured(program, values, dtype, f"torch {torch.__version__}", _numpy(output), made)
+    inputs = [own[name] for name in wanted]
+    gradients = torch.autograd.grad(output.reshape(()), inputs, allow_unused=True, materialize_grads=True)
+    return _numpy(output), [*map(_numpy, gradients)]
+
+
+def _shown(
+    run: Callable[[AbstractContextManager[Any]], Run],
+    expected: Run,
+    calls: Mapping[int, int],
+    dtype: torch.dtype,
+) -> dict[int, ShownValue]:
+    """Run a program again and return what its calls gave, by line; nothing if the numbers are others then."""
+    seen = Shown(dtype)
+    try:
+        output, gradients = run(seen)
+    except Exception:  # noqa: BLE001 - it does not bear to be watched, and is judged by its ends
+        return {}
+    pairs = zip((expected[0], *expected[1]), (output, *gradients), strict=True)
+    if not all(np.array_equal(left, right, equal_nan=True) for left, right in pairs):
+        return {}
+    slopes, shown = seen.slopes(), {}
+    for call, line in calls.items():
+        if call in seen.values and line not in shown:  # a copy of a line has a part of its gradient
+            slope = _numpy(slopes[call]) if call in slopes else None
+            shown[line] = ShownValue(seen.names[call], _numpy(seen.values[call]), slope)
+    return shown
 
 
 def _numpy(tensor: Tensor) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.capture.torch_capture import flattened, place_of_caller
+from adapters.capture.torch_calls import place_of_caller
+from adapters.capture.torch_capture import flattened
 from cases.captured import CustomCall
 
 

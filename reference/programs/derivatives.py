@@ -13,8 +13,11 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from cases.captured import TRUTHS, UNKNOWN, Builder, CapturedProgram, Operation, kept
+from reference.programs.functions import FUNCTIONS
 
 SQUARE: Final = 2
+# Operations whose derivatives others write as other products of the same.
+PRODUCTS: Final = frozenset({*FUNCTIONS, "divide", "power"})
 
 Rule: TypeAlias = Callable[[Builder, Operation, int], tuple[int | None, ...]]
 
@@ -40,7 +43,8 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
         b.place, b.source = operation.place, f"derivative of {operation.name}"
         for number, whole in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
             if whole is not None and number in depends:
-                part = _summed_to(b, whole, program.shapes[number])
+                other_form = b.add("rounded", whole) if operation.kind in PRODUCTS else whole
+                part = _summed_to(b, other_form, program.shapes[number])
                 if operation.call and calls.get(number) != operation.call:
                     part = b.add(
                         "rounded", part, gradients[results[operation.call]], number, results[operation.call]

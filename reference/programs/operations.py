@@ -117,27 +117,34 @@ def _scatter(operation: Operation, x: Any) -> Any:
 # Units by which the derivative that a library has for its own function may be off, of its operand, of its
 # result and of 1, times the gradient that it is given; tests/test_programs.py holds both frameworks to it.
 LIBRARY_UNITS: Final = 8
+# Units by which the derivative of one operation may be off, as JAX's of x/y: (−g·x)·y⁻².
+FORM_UNITS: Final = 4
 
 
-def _rounded(_: Operation, g: Any, of_result: Any, x: Any, result: Any) -> Any:
-    """Widen a gradient by what a library's own form of a derivative may lose.
+def _rounded(_: Operation, g: Any, *call: Any) -> Any:
+    """Widen a gradient by what another form of a derivative may lose.
 
-    The slope of softplus may be e^(x − softplus x), for one. Where the result is of another shape, as a loss,
-    the largest element of the gradient counts for all.
+    `call`: the gradient of a library's call, its operand and its result. The slope of softplus may be
+    e^(x − softplus x), for one. Where the result is of another shape, as a loss, the largest element of the
+    gradient counts for all. Without a call it is the derivative of one operation, in other products.
     """
     if not isinstance(g, Bounded):
         return g
-    unit, same = LIBRARY_UNITS * (g.format.unit_roundoff + 2.0**-53), of_result.shape == g.shape == x.shape
-    if same:
-        size = (1 + x.magnitude + result.magnitude) * of_result.magnitude
-    else:
-        largest = [
-            float(np.max(np.where(np.isfinite(one.magnitude), one.magnitude, 0.0), initial=0.0))
-            for one in (x, result, g)
-        ]
-        size = np.full(g.shape, (1 + largest[0] + largest[1]) * largest[2])
+    units, size = (LIBRARY_UNITS, _size_of_call(g, *call)) if call else (FORM_UNITS, g.magnitude)
+    unit = units * (g.format.unit_roundoff + 2.0**-53)
     widened = g.widened(unit * np.where(np.isfinite(size), size, 0.0))
     return Bounded(g.value, widened.error, g.format, g.terms, g.low, sizes=g.sizes)
+
+
+def _size_of_call(g: Bounded, of_result: Bounded, x: Bounded, result: Bounded) -> Real:
+    if of_result.shape == g.shape == x.shape:
+        size: Real = (1 + x.magnitude + result.magnitude) * of_result.magnitude
+        return size
+    largest = [
+        float(np.max(np.where(np.isfinite(one.magnitude), one.magnitude, 0.0), initial=0.0))
+        for one in (x, result, g)
+    ]
+    return np.full(g.shape, (1 + largest[0] + largest[1]) * largest[2])
 
 
 def _sum(operation: Operation, x: Any) -> Any:
