@@ -12,7 +12,7 @@ from reports.page.rendering import anchor
 from reports.report import claimed_and_derived
 from reports.runs.rows import Row
 from reports.user_programs.program_results import ProgramResult, TapeLine
-from reports.user_programs.program_tables import UNDECIDED
+from reports.user_programs.program_tables import UNDECIDED, digits_of
 
 GRADIENT: Final = "derivative of "  # how the name of an operation begins that is a part of the gradient
 MAX_TAPE: Final = 600  # lines of a tape that are shown: thousands would outweigh the page
@@ -122,7 +122,7 @@ def _judged(row: Row) -> tuple[str, str, str, str]:
     """Return what is used, the digits, the class, and in words what was compared."""
     cell, finding = LineCell.of([row]), row.finding
     css_class = UNDECIDED if finding.verdict is Verdict.UNDECIDED else cell.css_class
-    digits = f"{finding.digits:.1f}" if row.compared else NOTHING
+    digits = digits_of(finding.digits) if row.compared else NOTHING
     return str(cell), digits, css_class, _about(row, finding)
 
 

@@ -136,14 +136,12 @@ def _of_gradients(file: ProgramFile, name: str, verdict: GradientVerdict) -> Pro
 
 def _verdict_on(verdict: GradientVerdict) -> Verdict:
     """Return the verdict in a word: what was judged in part only is undecided, and nothing an error."""
-    kinds = {finding.verdict for finding in verdict.judged.findings}
     if verdict.agrees:
         return Verdict.AGREES
-    if not kinds:
-        return Verdict.ERROR
-    if verdict.wrong or Verdict.DIFFERS in kinds:
+    findings = (*verdict.judged.findings, *(verdict.whole.findings if verdict.whole else ()))
+    if verdict.wrong or any(finding.verdict is Verdict.DIFFERS for finding in findings):
         return Verdict.DIFFERS
-    return Verdict.ERROR if Verdict.ERROR in kinds else Verdict.UNDECIDED
+    return Verdict.UNDECIDED if verdict.judged.findings else Verdict.ERROR
 
 
 def _of_pair(file: ProgramFile, pair: str, verdict: FunctionVerdict) -> ProgramResult:

@@ -54,7 +54,12 @@ def _numbers(result: ProgramResult) -> tuple[str, str, str]:
     lines = f"{result.judged} of {result.lines}" if result.lines else NOTHING
     if not result.compared:
         return NOTHING, NOTHING, lines
-    return f"{result.used:.2g}", f"{result.digits:.1f}" if result.digits < math.inf else "exact", lines
+    return f"{result.used:.2g}", digits_of(result.digits), lines
+
+
+def digits_of(digits: float) -> str:
+    """Write certified digits; fewer than none are none."""
+    return f"{max(digits, 0.0):.1f}" if digits < math.inf else "exact"
 
 
 class ProgramCell(Cell):

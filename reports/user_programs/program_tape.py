@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from cases.captured import CapturedProgram, Operation
-from reference import Finding
-from reference.programs.derivatives import gradient_program
 from reports.certify import GradientVerdict
 from reports.user_programs.program_files import ProgramFile
 from reports.user_programs.program_results import TapeLine
@@ -45,7 +43,7 @@ def sources_of(file: ProgramFile) -> Sources:
 
 def tape_of(verdict: GradientVerdict, source: Sources) -> tuple[TapeLine, ...]:
     """Return the lines of a program and its gradient; of very many those that do not agree, and the first."""
-    program, findings = _judged_lines(verdict)
+    program, findings = verdict.judged.program, verdict.judged.by_line
     lines = [
         TapeLine(
             operation.number, operation.name, _formula(operation, program), operation.shape,
@@ -58,13 +56,6 @@ def tape_of(verdict: GradientVerdict, source: Sources) -> tuple[TapeLine, ...]:
         first = sorted(lines, key=lambda line: line.is_silent)[:MAX_LINES]
         lines = sorted(first, key=lambda line: line.number)
     return tuple(lines)
-
-
-def _judged_lines(verdict: GradientVerdict) -> tuple[CapturedProgram, Mapping[int, Finding]]:
-    program = gradient_program(verdict.run.program)
-    names = ["the output", *(f"∂/∂{name}" for name in verdict.run.gradients)]
-    numbers = dict(zip(names, program.outputs, strict=True))
-    return program, {numbers[finding.quantity]: finding for finding in verdict.judged.findings}
 
 
 def _formula(operation: Operation, program: CapturedProgram) -> str:
