@@ -115,7 +115,9 @@ def _line(result: ProgramResult, line: TapeLine) -> ProgramLine:
     if line.finding is None:
         return ProgramLine(*names, NOTHING, NOTHING)
     subject = Subject(result.file, result.framework, result.program, result.dtype)
-    return ProgramLine(*names, *_judged(Row(subject, line.finding)))
+    number, operation, formula, _ = names
+    formula = f"{line.finding.quantity} = {formula}"
+    return ProgramLine(number, operation, formula, shape, *_judged(Row(subject, line.finding)))
 
 
 def _judged(row: Row) -> tuple[str, str, str, str]:
