@@ -122,7 +122,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from reports.user_programs.program_tests import ProgramTests  # noqa: PLC0415 - seldom wanted
 
     seconds = given(parent.config).time_limit or math.inf
-    return ProgramTests.from_parent(parent, path=file_path, file=file, seconds=seconds)
+    is_inside = file_path.is_relative_to(parent.config.rootpath)  # any other would have no id
+    node = None if is_inside else f"{file.name}{file_path.suffix}"
+    return ProgramTests.from_parent(parent, path=file_path, nodeid=node, file=file, seconds=seconds)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

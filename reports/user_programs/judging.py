@@ -85,7 +85,8 @@ def _in_words(file: ProgramFile, name: str) -> Iterator[None]:
     except UnusableError:
         raise
     except NotCapturedError as error:
-        raise UnusableError(f"{name}() cannot be judged: {error}.") from error
+        what = " and ".join(f"{part}()" for part in name.split(PAIR))
+        raise UnusableError(f"{what} cannot be judged: {error}.") from error
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == file.path.resolve()]
