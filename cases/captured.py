@@ -42,6 +42,7 @@ UNARY: Final = frozenset(
         "sin",
         "cos",
         "power",
+        "convert",
         "stop",
         "not",
     ]
@@ -97,6 +98,7 @@ class Operation:
     flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added to; greater
     `ties`, whether equal operands leave it open. rounded is its first operand, a gradient, as a library's own
     derivative may give it; the others are the gradient of the call's result, its operand and its result.
+    convert rounds its operand to the format of the line.
     """
 
     number: int
@@ -107,6 +109,7 @@ class Operation:
     place: str = ""  # in the user's program: "model.py:12"
     source: str = ""  # what the framework calls it, where that is another name
     call: str = ""  # the call of a library's function that it is a part of, each by another text
+    dtype: str = ""  # its number format, by NumPy's name; of a truth value that of what is compared
 
     @property
     def name(self) -> str:
@@ -130,6 +133,7 @@ class CapturedProgram:
     operations: tuple[Operation, ...]
     outputs: tuple[int, ...]
     shapes: Mapping[int, Shape]
+    formats: Mapping[int, str]  # by NumPy's names; "" of what belongs to none
     unknown: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -154,18 +158,22 @@ class Builder:
         self.constants: dict[int, NDArray[Any]] = dict(program.constants) if program else {}
         self.operations: list[Operation] = list(program.operations) if program else []
         self.shapes: dict[int, Shape] = dict(program.shapes) if program else {}
+        self.formats: dict[int, str] = dict(program.formats) if program else {}
         self.unknown: dict[int, str] = dict(program.unknown) if program else {}
+        self.dtype = ""  # of the lines that are added next
         self.place = self.source = self.call = ""  # of the lines that are added next
         self._scalars: dict[float, int] = {}
         self._truths = {one.number for one in self.operations if one.kind in TRUTHS}
 
     def program(self, *outputs: int) -> CapturedProgram:
         given, constants = MappingProxyType(self.inputs), MappingProxyType(self.constants)
-        shapes, unknown = MappingProxyType(self.shapes), MappingProxyType(self.unknown)
-        return CapturedProgram(given, constants, tuple(self.operations), outputs, shapes, unknown)
+        shapes, formats = MappingProxyType(self.shapes), MappingProxyType(self.formats)
+        unknown = MappingProxyType(self.unknown)
+        return CapturedProgram(given, constants, tuple(self.operations), outputs, shapes, formats, unknown)
 
-    def input(self, name: str, shape: Shape) -> int:
+    def input(self, name: str, shape: Shape, dtype: str = "") -> int:
         self.inputs[name] = number = self._new(shape)
+        self.formats[number] = dtype
         return number
 
     def constant(self, value: ArrayLike) -> int:
@@ -175,7 +183,7 @@ class Builder:
         if array.ndim == 0 and array.dtype.kind == "f" and float(array) in self._scalars:
             return self._scalars[float(array)]
         number = self._new(array.shape)
-        self.constants[number] = array
+        self.constants[number], self.formats[number] = array, ""
         if array.ndim == 0 and array.dtype.kind == "f":
             self._scalars[float(array)] = number
         return number
@@ -185,7 +193,7 @@ class Builder:
         number = self._new(shape)
         self.unknown[number] = reason
         self.operations.append(
-            Operation(number, UNKNOWN, inputs, shape, place=self.place, source=self.source)
+            Operation(number, UNKNOWN, inputs, shape, place=self.place, source=self.source, dtype=self.dtype)
         )
         return number
 
@@ -207,9 +215,14 @@ class Builder:
             self._truths.add(number)
         given = MappingProxyType(parameters)
         self.operations.append(
-            Operation(number, kind, inputs, shape, given, self.place, self.source, self.call)
+            Operation(number, kind, inputs, shape, given, self.place, self.source, self.call, self.dtype)
         )
         return number
+
+    def convert(self, x: int, dtype: str) -> int:
+        """Round to another number format, to which the lines that are added next belong then."""
+        self.dtype = dtype
+        return x if self.formats[x] in {dtype, ""} else self.add("convert", x)
 
     # What is made of several lines, or says its parameters in another way.
 
@@ -256,7 +269,7 @@ class Builder:
 
     def _new(self, shape: Shape) -> int:
         number = len(self.shapes)
-        self.shapes[number] = tuple(shape)
+        self.shapes[number], self.formats[number] = tuple(shape), self.dtype
         return number
 
 

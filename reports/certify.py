@@ -26,7 +26,7 @@ from cases.protocol import Verdict
 from reference import Finding
 from reference.agreement import compare
 from reference.arithmetic import format_of
-from reference.programs.evaluation import bounded, certified
+from reference.programs.evaluation import Forms, bounded, certified
 from reference.programs.judgement import OUTPUT, Judged, judge_run
 from reference.programs.matching import Difference, agreeing_digits, first_difference
 from reports.outcome import plural
@@ -91,7 +91,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
     if missing := _unknown_output(program):
         raise NotCapturedError(f"the result depends on what cannot be read: {missing[0]}")
     claim = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual)
-    derived = bounded(program, inputs, format_of(dtype), certified(program, inputs))[program.output]
+    derived = bounded(program, inputs, Forms(dtype), certified(program, inputs))[program.output]
     if claim.shape != derived.shape:
         raise AssertionError(f"the result has shape {claim.shape}, expected {derived.shape}")
     finding = compare(1, "the result", claim, derived)
@@ -101,7 +101,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
 
 def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
     """Judge the number that a program itself returned."""
-    derived = bounded(run.program, run.inputs, format_of(run.dtype), values)
+    derived = bounded(run.program, run.inputs, Forms(run.dtype, run.accumulators), values)
     return compare(1, OUTPUT, run.output, derived[run.program.output])
 
 
@@ -247,8 +247,9 @@ class GradientVerdict:
         findings, ends = self.whole.findings, f"the output and {plural(len(self.run.gradients), 'gradient')}"
         yield from (f"Compiled, {_sentence(one)}" for one in self._differing)
         if not self._differing:
-            digits = max(min((one.digits for one in findings), default=0.0), 0.0)
-            yield f"Compiled, {ends} are within what rounding may cause: {digits:.1f} digits certified."
+            digits = min((one.digits for one in findings), default=0.0)
+            certified = f"{digits:.1f} digits" if digits >= 1 else "less than one digit is"
+            yield f"Compiled, {ends} are within what rounding may cause: {certified} certified."
 
     def _headline(self) -> str:
         judged, who, dtype = self.judged, self.run.framework, self.run.dtype

@@ -56,7 +56,7 @@ def capture_jax(
         array = np.asarray(leaf)
         name = names[path[0].idx] + jax.tree_util.keystr(path[1:])
         is_float = jax.numpy.issubdtype(array.dtype, np.floating)
-        given.append(reader.b.input(name, array.shape) if is_float else array)
+        given.append(reader.b.input(name, array.shape, str(array.dtype)) if is_float else array)
     (output,) = reader.read(closed.jaxpr, closed.consts, given, ())
     return reader.b.program(reader.number(output)), reader.lines, closed
 
@@ -106,7 +106,8 @@ class _Reader:
             return self._scan(equation.params, operands)
         if isinstance(inner, ClosedJaxpr | Jaxpr) and name in OPENED:
             body, constants = body_of(equation)
-            begins = not self.b.call and is_of_a_library(body)
+            # Other functions are differentiated equation by equation, wherever they stand.
+            begins = name in CUSTOM and not self.b.call and is_of_a_library(body)
             self.b.call = f"{name} {len(self.b.operations)}" if begins else self.b.call
             results = self.read(body, constants, operands, where if is_own_call(equation) else None)
             self.b.call = "" if begins else self.b.call
@@ -120,7 +121,11 @@ class _Reader:
         numbers = [self.number(operand) for operand in operands]
         avals: list[Any] = [variable.aval for variable in variables]
         shapes = [tuple(aval.shape) for aval in avals]
-        if rule is None or _changes_format(equation):
+        if _changes_format(equation):
+            return [self.b.convert(numbers[0], str(avals[0].dtype))]
+        is_float = jax.numpy.issubdtype(avals[0].dtype, np.floating)
+        self.b.dtype = str(avals[0].dtype) if is_float else self._format(operands)
+        if rule is None:
             reason = f"{name} is not known{self._at()}"
             return [self.b.unreadable(shape, reason, *numbers) for shape in shapes]
         try:
@@ -128,6 +133,9 @@ class _Reader:
         except NotCapturedError as error:
             return [self.b.unreadable(shape, f"{error}{self._at()}", *numbers) for shape in shapes]
         return result if isinstance(result, list) else [result]
+
+    def _format(self, operands: Sequence[Any]) -> str:
+        return next((self.b.formats[one] for one in operands if isinstance(one, int)), "")
 
     def _at(self) -> str:
         return f" ({self.b.place})" if self.b.place else ""
@@ -211,15 +219,15 @@ def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[s
 
     whole = run(output, gradients, {})
     try:
-        *ends, shown, slopes_of = values_and_gradients(closed, leaves, floats)
+        number, slopes, *between = values_and_gradients(closed, leaves, floats)
     except Exception:  # noqa: BLE001 - it does not bear to be taken apart, and is judged by its ends
         return whole
-    apart = run(*ends, _by_line(lines, shown, slopes_of))
+    apart = run(number, slopes, _by_line(lines, *between))
     return apart if _are_identical(whole, apart) else replace(whole, apart=apart)
 
 
 def _by_line(
-    lines: Mapping[Where, tuple[int, str]], values: Mapping[Where, Any], slopes: Mapping[Where, Any]
+    lines: Mapping[Where, tuple[int, str]], values: dict[Where, Any], slopes: dict[Where, Any]
 ) -> dict[int, ShownValue]:
     return {
         line: ShownValue(name, np.asarray(values[where]), np.asarray(slopes[where]))

@@ -96,10 +96,10 @@ def evaluate(
 def values_and_gradients(
     closed: ClosedJaxpr, leaves: Sequence[Any], wanted: Sequence[int]
 ) -> tuple[Array, Sequence[Array], dict[Where, Array], dict[Where, Array]]:
-    """Evaluate a program of arrays that returns one number, and differentiate it.
+    """Evaluate a program of arrays that returns one number equation by equation, and differentiate it.
 
     Returned are the output, its gradients of the leaves that are wanted, all values on the way, and the
-    gradients of these. Where functions of the program are compiled, all of it is.
+    gradients of these.
     """
 
     def run(floats: Sequence[Any], added: dict[Where, Array]) -> tuple[Array, dict[Where, Array]]:
@@ -124,7 +124,6 @@ def values_and_gradients(
     floats = [jax.numpy.asarray(leaves[i]) for i in wanted]
     shapes = jax.eval_shape(run, floats, {})[1]
     zeros = {key: jax.numpy.zeros(one.shape, one.dtype) for key, one in shapes.items()}
-    both = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
-    whole = jax.jit(both) if any(map(is_own_call, closed.jaxpr.eqns)) else both
-    (output, values), (gradients, slopes) = whole(floats, zeros)
+    differentiated = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
+    (output, values), (gradients, slopes) = differentiated(floats, zeros)
     return output, gradients, values, slopes

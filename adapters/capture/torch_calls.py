@@ -56,7 +56,7 @@ class Calls(TorchFunctionMode):
 
 
 class Places(Calls):
-    """Notes in a graph, for each call, where it stands, what call it is a part of, and its number.
+    """Notes in a graph, for each call, where it stands, what call it is a part of, its number and its name.
 
     `kept` has a copy of each result, by the number of its call: a line of the graph.
     """
@@ -69,7 +69,7 @@ class Places(Calls):
         name = getattr(func, "__name__", "")
         call = f"{name} {self.count}" if name in LIBRARY else ""
         is_forward = torch.is_grad_enabled() or _is_in_custom_function()
-        parts = place_of_caller(), call, "" if is_forward else "constant", str(self.count)
+        parts = place_of_caller(), call, "" if is_forward else "constant", str(self.count), name
         traceback.set_stack_trace(["\n".join(parts)])
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in
@@ -91,7 +91,7 @@ class Shown(Calls):
         self.values[self.count] = result.detach().clone()
         self._results[self.count] = result, result._version
         if result.requires_grad:
-            result.register_hook(partial(self._store, self.count))
+            result.register_hook(partial(self._store, self.count))  # type: ignore[no-untyped-call]
 
     def _store(self, number: int, gradient: Tensor) -> None:
         self._slopes[number] = gradient.detach().clone()

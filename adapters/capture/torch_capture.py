@@ -12,7 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial, reduce
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -28,6 +28,7 @@ from torch.utils import _pytree as pytree
 from adapters.capture.torch_calls import Places, Shown
 from adapters.capture.torch_operations import RULES, Line, Lines
 from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError, ShownValue
+from cases.protocol import SIXTEEN_BITS
 
 # Operations that only move elements: PyTorch moves their positions.
 MOVES: Final = frozenset(
@@ -46,6 +47,7 @@ MOVES: Final = frozenset(
         "index_select",
     ]
 )
+CONVERSIONS: Final = frozenset(["to", "type", "type_as", "float", "double", "half", "bfloat16"])
 NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
 
 
@@ -172,7 +174,9 @@ class _Reader(Lines):
         self.dtype = _format_of(leaves)
         self.begins: dict[int, int] = {}  # the number of the first line of each call
         self._given = [
-            Line(self.b.input(name, tuple(leaf.shape))) if leaf.is_floating_point() else leaf
+            Line(self.b.input(name, tuple(leaf.shape), name_of(leaf.dtype)))
+            if leaf.is_floating_point()
+            else leaf
             for name, leaf in zip(names, leaves, strict=True)
         ]
 
@@ -204,18 +208,31 @@ class _Reader(Lines):
             return node.target(*args, **kwargs)
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
         name = name if name == "_to_copy" else name.removesuffix("_copy")  # of a view
-        notes = [*(node.stack_trace or self.b.place).split("\n"), "", "", ""]
-        self.b.place, self.b.call, constant, call = notes[:4]
+        notes = [*(node.stack_trace or self.b.place).split("\n"), "", "", "", ""]
+        self.b.place, self.b.call, constant, call, called = notes[:5]
         if call:
             self.begins.setdefault(int(call), len(self.b.shapes))
         self.b.source = name
-        shape = _shape(node)
+        shape, dtype = _shape(node), _dtype(node)
+        self.b.dtype = self._format(dtype, lines, is_asked_for=called in CONVERSIONS)
         try:
             result = self._rule(name, node, args, kwargs, shape)
         except NotCapturedError as error:
             where = f" ({self.b.place})" if self.b.place else ""
             return self._unreadable(node, f"{error}{where}", [line.number for line in lines])
         return _stopped(self.b, result) if constant else result
+
+    def _format(self, dtype: torch.dtype | None, lines: Sequence[Line], *, is_asked_for: bool) -> str:
+        """Return the number format of a result.
+
+        In 16 bits a definition by simpler operations converts to float32 first, where the function itself may
+        round on the way: only what the program asks for counts.
+        """
+        given = [self.b.formats[line.number] for line in lines]
+        if dtype is None or not dtype.is_floating_point:
+            return given[0]
+        narrow = next((one for one in given if one in SIXTEEN_BITS), "")
+        return name_of(dtype) if is_asked_for or not narrow else narrow
 
     def _unreadable(self, node: Any, reason: str, inputs: Sequence[int]) -> Any:
         value = node.meta.get("val", node.meta.get("tensor_meta"))
@@ -230,11 +247,12 @@ class _Reader(Lines):
 
     def _rule(self, name: str, node: Any, args: Any, kwargs: Any, shape: Any) -> Any:
         if name in {*NOTHING, "view"}:
-            made = node.meta.get("val", node.meta.get("tensor_meta"))
+            dtype = _dtype(node)
             if self.b.is_truth(args[0].number):
-                return args[0] if made.dtype is torch.bool else Line(self.b.as_number(args[0].number))
-            if getattr(made, "dtype", self.dtype) != self.dtype:
-                raise NotCapturedError(f"a conversion to {made.dtype} is not known")
+                return args[0] if dtype is torch.bool else Line(self.b.as_number(args[0].number))
+            if not dtype.is_floating_point:
+                raise NotCapturedError(f"a conversion to {dtype} is not known")
+            args = (Line(self.b.convert(args[0].number, self.b.dtype)), *args[1:])
         if name in NOTHING:
             return args[0]
         if name in MOVES:
@@ -270,10 +288,21 @@ def _shape(node: Any) -> Any:
     return tuple(value.shape) if hasattr(value, "shape") else None
 
 
+def _dtype(node: Any) -> Any:
+    """Return the format of a node's result, or of the first of several."""
+    value = node.meta.get("val", node.meta.get("tensor_meta"))
+    first = value[0] if isinstance(value, tuple | list) and not hasattr(value, "dtype") else value
+    return getattr(first, "dtype", None)
+
+
+def name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def read_torch(
     function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
 ) -> tuple[CapturedProgram, dict[str, Any], str]:
-    """Capture a function; return it, its inputs by their names, and their widest number format."""
+    """Capture a function; return it, its inputs by their names, and the number format of the first."""
     return _read(function, args, names)[:3]
 
 
@@ -282,11 +311,10 @@ def _read(
 ) -> tuple[CapturedProgram, dict[str, Any], str, dict[int, int]]:
     program, calls = capture_torch(function, args, names)
     flat, _ = flattened(args, names)
-    if len({flat[name].dtype for name in program.inputs}) != 1:
-        raise NotCapturedError("the arguments are of several number formats, or of none, expected one")
-    dtype = reduce(torch.promote_types, (flat[name].dtype for name in program.inputs))
+    if not program.inputs:
+        raise NotCapturedError("the arguments hold no floating-point tensor, expected one")
     values = {name: _numpy(flat[name]) for name in program.inputs}
-    return program, values, str(dtype).removeprefix("torch."), calls
+    return program, values, name_of(_format_of(flat.values())), calls
 
 
 # A run: the output, and its gradients of the inputs.

@@ -41,6 +41,7 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
             continue
         results.setdefault(operation.call, operation.number)
         b.place, b.source = operation.place, f"derivative of {operation.name}"
+        b.dtype = operation.dtype
         for number, whole in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
             if whole is not None and number in depends:
                 other_form = b.add("rounded", whole) if operation.kind in PRODUCTS else whole
@@ -49,7 +50,9 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
                     part = b.add(
                         "rounded", part, gradients[results[operation.call]], number, results[operation.call]
                     )
+                part = b.convert(part, b.formats[number] or operation.dtype)
                 gradients[number] = b.add("add", gradients[number], part) if number in gradients else part
+                b.dtype = operation.dtype
     outputs = [
         gradients[number] if number in gradients else b.constant(np.zeros(program.shapes[number]))
         for number in inputs.values()
@@ -170,6 +173,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "abs": _abs,
         "sign": lambda b, op, g: (None,),
         "stop": lambda b, op, g: (None,),
+        "convert": lambda b, op, g: (b.convert(g, b.formats[op.inputs[0]]),),
         "power": _power,
         "exp": _unary(lambda b, x, a: a),
         "expm1": _unary(lambda b, x, a: b.add("add", b.constant(1.0), a)),  # a loses more than eˣ would

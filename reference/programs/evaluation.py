@@ -3,20 +3,34 @@
 # ruff: noqa: ANN401 - an array of either arithmetic, or a truth value
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases.captured import UNKNOWN, CapturedProgram, Operation
-from reference.arithmetic import EXACT, Bounded, Format, Real, precision
+from cases.protocol import IN_FLOAT32, Accumulators
+from reference.arithmetic import EXACT, Bounded, Format, Real, format_of, precision
 from reference.arithmetic.balls import split_entries
 from reference.programs.operations import MOVES, Balls, Truth, apply, balls_of
 
 KINKED: Final = 4.0  # how many times a bound must be that of one side, to be due to a kink
 TINIEST: Final = 2.0**-1074
 NOTHING: Final[Mapping[int, Real]] = MappingProxyType({})
+
+
+class Forms(dict[str, Format]):
+    """The formats of a program by their names: `dtype` is the one of what belongs to none."""
+
+    def __init__(self, dtype: str, accumulators: Accumulators = IN_FLOAT32) -> None:
+        super().__init__({"": format_of(dtype, accumulators)})
+        self._accumulators = accumulators
+
+    def __missing__(self, dtype: str) -> Format:
+        form = self[dtype] = format_of(dtype, self._accumulators)
+        return form
 
 
 def certified(
@@ -37,31 +51,34 @@ def certified(
         return _decided(value) if decides else value
 
     with precision():
-        return _walk(program, inputs, lambda array, _: balls_of(array), settled, stated)
+        return _walk(program, inputs, lambda array, *_: balls_of(array), settled, stated)
 
 
 def bounded(
     program: CapturedProgram,
     inputs: Mapping[str, Real],
-    form: Format,
+    forms: Forms,
     exact: Mapping[int, Any] | None = None,
     *,
     stated: Mapping[int, Real] = NOTHING,
     decides: bool = False,
 ) -> dict[int, Any]:
-    """Return every value with the bound of what a correct program may compute in this format from the inputs.
+    """Return every value with the bound of what a correct program may compute of the inputs.
 
     Where `exact` has a value in balls, the bound is around that one and pays for the program's rounding only.
     Lines go on from what is `stated` of those before them, so that each has the bound of its own roundings.
     """
-    form = form if exact is None else form.certified
 
-    def known(array: Real, is_own: bool) -> Bounded:
+    def form_of(dtype: str) -> Format:
+        return forms[dtype] if exact is None else forms[dtype].certified
+
+    def known(array: Real, dtype: str, is_own: bool) -> Bounded:
+        form = form_of(dtype)
         return _constant(array, form) if is_own else Bounded.exact(array, form)
 
     def settled(operation: Operation, operands: Sequence[Any]) -> Any:
-        keeps = operation.kind in MOVES
-        value = apply(operation, [_sized(operand, keeps) for operand in operands])
+        keeps, form = operation.kind in MOVES, form_of(operation.dtype)
+        value = apply(operation, [_taken(operand, form, keeps) for operand in operands])
         if exact is not None and isinstance(value, Bounded) and not keeps:
             value = around(value, exact[operation.number])
         return _decided(value) if decides else value
@@ -70,31 +87,45 @@ def bounded(
         return _walk(program, inputs, known, settled, stated)
 
 
+# Makes a value of an array, in a number format; and whether it is a constant of the program's own.
+Known: TypeAlias = Callable[[Real, str, bool], Any]
+
+
 def _walk(
     program: CapturedProgram,
     inputs: Mapping[str, Real],
-    known: Callable[[Real, bool], Any],
+    known: Known,
     settled: Callable[[Operation, Sequence[Any]], Any],
     stated: Mapping[int, Real],
 ) -> dict[int, Any]:
-    """Evaluate line by line; `known` takes an array, and whether it is a constant of the program's own."""
-    constants = {number: _taken(array, True, known) for number, array in program.constants.items()}
-    given = {number: _taken(inputs[name], False, known) for name, number in program.inputs.items()}
-    values = {**constants, **given}
+    """Evaluate line by line."""
+    made: dict[tuple[int, str], Any] = {}
+    values: dict[int, Any] = {
+        number: known(np.asarray(inputs[name]), program.formats[number], False)
+        for name, number in program.inputs.items()
+    }
     operands = dict(values)
+
+    def operand(number: int, dtype: str) -> Any:
+        """A constant is rounded to the format of the line that takes it."""
+        if number not in program.constants:
+            return operands[number]
+        if (number, dtype) not in made:
+            array = program.constants[number]
+            made[number, dtype] = _truth(array) if array.dtype == bool else known(array, dtype, True)
+        return made[number, dtype]
+
     for operation in program.operations:
-        if operation.kind != UNKNOWN and all(number in operands for number in operation.inputs):
-            number = operation.number
-            values[number] = settled(operation, [operands[number] for number in operation.inputs])
-            operands[number] = known(stated[number], False) if number in stated else values[number]
-        elif operation.number in stated:
-            operands[operation.number] = known(stated[operation.number], False)
-    return values
-
-
-def _taken(array: Any, is_own: bool, known: Callable[[Real, bool], Any]) -> Any:
-    array = np.asarray(array)
-    return _truth(array) if array.dtype == bool else known(array, is_own)
+        number = operation.number
+        if operation.kind != UNKNOWN and all(
+            n in operands or n in program.constants for n in operation.inputs
+        ):
+            values[number] = settled(operation, [operand(n, operation.dtype) for n in operation.inputs])
+            operands[number] = values[number]
+        if number in stated:
+            operands[number] = known(np.asarray(stated[number]), operation.dtype, False)
+    constants = {n: operand(n, "") for n in program.constants if n in program.outputs}
+    return {**constants, **values}
 
 
 def _decided(value: Any) -> Any:
@@ -108,15 +139,16 @@ def at_kinks(open_: Bounded, decided: Bounded) -> NDArray[np.bool_]:
     return np.asarray((wide > KINKED * (narrow + TINIEST)) & (wide > 0) | (moved > wide))
 
 
-def _sized(value: Any, keeps: bool) -> Any:
-    """Leave out the sizes of a value's own terms, but for what only moves it.
+def _taken(value: Any, form: Format, keeps: bool) -> Any:
+    """Take an operand in the format of a line; without the sizes of its own terms, unless they only move.
 
     What is left of a sum is compared with its terms, and not with what those are made of in turn: along a
     hundred lines such sizes grow beyond all measure, and every bound seems small.
     """
-    if keeps or not isinstance(value, Bounded) or value.sizes is None:
+    if not isinstance(value, Bounded):
         return value
-    return value.sized(None)
+    value = value if value.format is form else replace(value, format=form)
+    return value if keeps or value.sizes is None else value.sized(None)
 
 
 def _constant(array: Real, form: Format) -> Bounded:

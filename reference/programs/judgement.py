@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from cases.captured import Captured, CapturedProgram, Operation, ShownValue
 from cases.protocol import Verdict
 from reference.agreement import compare
-from reference.arithmetic import Bounded, format_of
+from reference.arithmetic import Bounded
 from reference.findings import Finding
 from reference.programs.derivatives import gradient_program
-from reference.programs.evaluation import at_kinks, bounded, certified
+from reference.programs.evaluation import Forms, at_kinks, bounded, certified
 from reference.programs.operations import MOVES, Truth
 
 OUTPUT: Final = "the output"
@@ -90,11 +90,11 @@ def _derived(
     run: Captured, program: CapturedProgram, stated: Mapping[int, NDArray[Any]]
 ) -> tuple[Mapping[int, Any], Mapping[int, Any], tuple[tuple[str, int], ...]]:
     """Return each line with its bound, the same on one side of each kink, and the kinks."""
-    form = format_of(run.dtype, run.accumulators)
+    forms = Forms(run.dtype, run.accumulators)
 
     def on(*, decides: bool) -> Mapping[int, Any]:
         exact = certified(program, run.inputs, stated=stated, decides=decides)
-        return bounded(program, run.inputs, form, exact, stated=stated, decides=decides)
+        return bounded(program, run.inputs, forms, exact, stated=stated, decides=decides)
 
     derived = on(decides=False)
     kinks = _kinks(program, derived)

@@ -136,6 +136,14 @@ def _rounded(_: Operation, g: Any, *call: Any) -> Any:
     return Bounded(g.value, widened.error, g.format, g.terms, g.low, sizes=g.sizes)
 
 
+def _convert(_: Operation, x: Any) -> Any:
+    """Round to the format of the line, in which its operand is taken already."""
+    if not isinstance(x, Bounded):
+        return x
+    error = x.format.error_bound(x.value, x.magnitude.copy(), x.error, 1, 1)
+    return Bounded(x.value, error, x.format, sizes=x.sizes)
+
+
 def _size_of_call(g: Bounded, of_result: Bounded, x: Bounded, result: Bounded) -> Real:
     if of_result.shape == g.shape == x.shape:
         size: Real = (1 + x.magnitude + result.magnitude) * of_result.magnitude
@@ -338,6 +346,7 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
     "minimum": _extreme(np.minimum, flint.arb.min),
     "matmul": _matmul,
     "rounded": _rounded,
+    "convert": _convert,
     "sum": _sum,
     "max": _max,
     "scatter": _scatter,
