@@ -11,11 +11,13 @@ from reports.outcome import NOTHING, LineCell, plural
 from reports.page.rendering import anchor
 from reports.report import claimed_and_derived
 from reports.runs.rows import Row
-from reports.user_programs.program_results import ProgramResult, TapeLine
+from reports.user_programs.program_results import ProgramResult, TapeLine, most_telling
 from reports.user_programs.program_tables import UNDECIDED, digits_of
 
 GRADIENT: Final = "derivative of "  # how the name of an operation begins that is a part of the gradient
-MAX_TAPE: Final = 600  # lines of a tape that are shown: thousands would outweigh the page
+MAX_TAPE: Final = 600  # lines of a tape that are shown
+MAX_LINES: Final = 3_000  # of all tapes: more would outweigh the page
+MAX_TEXT: Final = 6  # lines of a verdict that are not folded
 AGREES: Final = str(Verdict.AGREES)
 CLASSES: Final[Mapping[Verdict, str]] = {Verdict.AGREES: AGREES, Verdict.UNDECIDED: UNDECIDED}  # else news
 
@@ -53,6 +55,7 @@ class ProgramSection:
 
     result: ProgramResult
     text: tuple[str, ...]
+    more: tuple[str, ...]  # of the text
     kinks: tuple[str, ...]
     unknown: tuple[str, ...]
     summary: str
@@ -69,19 +72,21 @@ class ProgramSection:
 
 
 def program_sections(results: Sequence[ProgramResult]) -> tuple[ProgramSection, ...]:
-    """Return a section for each verdict, in the order of the files."""
-    return tuple(map(_section, results))
+    """Return a section for each verdict, those first that do not agree."""
+    room = min(MAX_TAPE, MAX_LINES // max(1, sum(bool(result.tape) for result in results)))
+    return tuple(_section(result, room) for result in sorted(results, key=lambda result: not result.fails))
 
 
-def _section(result: ProgramResult) -> ProgramSection:
-    shown = result.tape[:MAX_TAPE]
-    wrong = [line for line in result.tape[MAX_TAPE:] if not line.is_silent]
-    shown += tuple(wrong[:MAX_TAPE])  # what does not agree is shown wherever it stands
+def _section(result: ProgramResult, room: int) -> ProgramSection:
+    shown, text = most_telling(result.tape, room), result.text.split("\n")
     kinks, unknown = (
         tuple(name for name in names if name not in result.text) for names in (result.kinks, result.unknown)
     )
-    text, places = tuple(result.text.split("\n")), tuple(_places(result, shown))
-    return ProgramSection(result, text, kinks, unknown, _summary(result), places, result.lines - len(shown))
+    left_out = result.lines - len(shown)
+    return ProgramSection(
+        result, tuple(text[:MAX_TEXT]), tuple(text[MAX_TEXT:]), kinks, unknown, _summary(result),
+        tuple(_places(result, shown)), left_out,
+    )  # fmt: skip
 
 
 def _summary(result: ProgramResult) -> str:

@@ -92,6 +92,9 @@ def _is_taken(path: Path) -> bool:
 
 def _read(name: str, path: Path, report: Report) -> ProgramFile | None:
     """Read which functions a file has, or say what is wrong with it."""
+    if not name.isprintable():
+        report.add(START, f"the name {name!a}", "a file name that can be printed")
+        return None
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except OSError as error:

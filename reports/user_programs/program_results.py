@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cases.protocol import Verdict
@@ -34,6 +35,12 @@ class TapeLine:
     def is_silent(self) -> bool:
         """Whether there is nothing to say of it but agreement, if that."""
         return not self.reason and (self.finding is None or self.finding.passes)
+
+
+def most_telling(lines: Iterable[TapeLine], room: int) -> tuple[TapeLine, ...]:
+    """Return so many lines in their order: what does not agree, then what was judged, then the others."""
+    ordered = sorted(lines, key=lambda line: (line.is_silent, line.finding is None))
+    return tuple(sorted(ordered[:room], key=lambda line: line.number))
 
 
 @dataclass(frozen=True)

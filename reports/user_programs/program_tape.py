@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from cases.captured import CapturedProgram, Operation
+from cases.errors import well_formed
 from reports.certify import GradientVerdict
 from reports.user_programs.program_files import ProgramFile
-from reports.user_programs.program_results import TapeLine
+from reports.user_programs.program_results import TapeLine, most_telling
 
-MAX_LINES: Final = 1_000  # of a tape that are kept, those that do not agree first
+MAX_LINES: Final = 1_000  # of a tape that are kept
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})  # folders of what is installed
 MAX_SOURCE: Final = 160  # characters of a user's line
 
@@ -42,20 +43,17 @@ def sources_of(file: ProgramFile) -> Sources:
 
 
 def tape_of(verdict: GradientVerdict, source: Sources) -> tuple[TapeLine, ...]:
-    """Return the lines of a program and its gradient; of very many those that do not agree, and the first."""
+    """Return the lines of a program and of its gradient; of very many the most telling ones."""
     program, findings = verdict.judged.program, verdict.judged.by_line
-    lines = [
+    lines = (
         TapeLine(
-            operation.number, operation.name, _formula(operation, program), operation.shape,
-            operation.place, source(operation.place), findings.get(operation.number),
-            program.unknown.get(operation.number, ""),
+            operation.number, operation.name, well_formed(_formula(operation, program)), operation.shape,
+            well_formed(operation.place), source(operation.place), findings.get(operation.number),
+            well_formed(program.unknown.get(operation.number, "")),
         )
         for operation in program.operations
-    ]  # fmt: skip
-    if len(lines) > MAX_LINES:
-        first = sorted(lines, key=lambda line: line.is_silent)[:MAX_LINES]
-        lines = sorted(first, key=lambda line: line.number)
-    return tuple(lines)
+    )  # fmt: skip
+    return most_telling(lines, MAX_LINES)
 
 
 def _formula(operation: Operation, program: CapturedProgram) -> str:
