@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from cases.captured import NotCapturedError
 from cases.errors import type_and_message, well_formed
 from cases.protocol import Verdict
+from reference import parts
 from reports.certify import FunctionVerdict, GradientVerdict, certify_gradients, same_function
 from reports.outcome import plural
 from reports.user_programs.program_files import ProgramFile
@@ -54,11 +55,16 @@ def judge_file(file: ProgramFile) -> Iterator[ProgramResult]:
 
 
 def _judged(file: ProgramFile, name: str, programs: Sequence[Program]) -> ProgramResult:
-    with _in_words(file, name):
+    what = " and ".join(f"{part}()" for part in name.split(PAIR))
+    try:
         if len(programs) > 1:
             return _of_pair(file, name, same_function(*programs))
         ((function, args),) = programs
         return _of_gradients(file, name, certify_gradients(function, *args))
+    except NotCapturedError as error:
+        raise UnusableError(f"{what} cannot be judged: {error}.") from error
+    except Exception as error:
+        raise UnusableError(f"{what} cannot be judged: {parts.reason(error)}.") from error
 
 
 def _program(
@@ -79,19 +85,16 @@ def _program(
 
 @contextmanager
 def _in_words(file: ProgramFile, name: str) -> Iterator[None]:
-    """Raise UnusableError for whatever is raised: what it was, and at which line of the file."""
+    """Raise UnusableError for whatever the file raises: what it was, and at which line."""
     try:
         yield
     except UnusableError:
         raise
-    except NotCapturedError as error:
-        what = " and ".join(f"{part}()" for part in name.split(PAIR))
-        raise UnusableError(f"{what} cannot be judged: {error}.") from error
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == file.path.resolve()]
         line = own[-1] if own else file.functions.get(name, 1)
-        what = f"{name}()" if name in file.functions else name or "the file"
+        what = f"{name}()" if name else "the file"
         raise UnusableError(f"{file.path}:{line}: {what} raised {type_and_message(error)}") from error
 
 
