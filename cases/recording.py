@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
+from numpy.typing import NDArray
+
+from cases.captured import Captured
+from cases.catalog import UpdateRules
 from cases.problem import Problem
 from cases.protocol import IN_FLOAT32, Accumulators, Claim
 
@@ -35,3 +40,38 @@ class Recording:
             if self.names.get(name, name) != name and before + name + after == quantity:
                 return f"{before}{self.names[name]}{after} ({quantity})"
         return quantity
+
+
+@dataclass(frozen=True)
+class UpdateGroup:
+    """Parameters that are updated alike, by their names in the program."""
+
+    parameters: tuple[str, ...]
+    learning_rate: float
+    rules: UpdateRules
+
+
+@dataclass(frozen=True)
+class ProgramStep:
+    """One training step of any program.
+
+    `run` is its forward and backward pass. `before` holds its parameters and the optimizer's states, `claim`
+    the gradients, what the update made of both, and what is seen of it; named as by `cases.names`, but for
+    each parameter, which has the name that it has in the program.
+    """
+
+    run: Captured
+    before: Mapping[str, NDArray[Any]]
+    claim: Claim
+    groups: tuple[UpdateGroup, ...]  # none where the optimizer is not known
+    number: int  # of the step, from 1; with those that the optimizer has taken before
+
+
+@dataclass(frozen=True)
+class ProgramRecording:
+    """Training steps of a program of any kind."""
+
+    name: str
+    program: str  # "torch 2.13.0"
+    steps: tuple[ProgramStep, ...]
+    notes: tuple[str, ...] = ()

@@ -56,13 +56,31 @@ def _backward(k: int, kind: LayerKind, activation: str) -> Iterator[Quantity]:
 
 
 def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> Iterator[Quantity]:
-    trained = [name for name in parameters if name not in rules.not_trained]
+    trained = {name: axes for name, axes in parameters.items() if name not in rules.not_trained}
+    yield from rate(rules)
+    if rules.clipping and trained:
+        yield from clipping(trained)
+    yield from update(parameters, rules)
+
+
+def rate(rules: UpdateRules) -> Iterator[Quantity]:
+    """Give the line of the learning rate of this step, where a schedule changes it."""
     if rules.schedule:
         inputs = (LEARNING_RATE, STEP, *SCHEDULES[rules.schedule.name].keys)
         yield Quantity(RATE, f"{rules.schedule.name} schedule", inputs)
-    if rules.clipping and trained:
-        yield from _clipping({name: parameters[name] for name in trained})
-    if trained:
+
+
+def clipping(trained: Mapping[str, tuple[Axis, ...]]) -> Iterator[Quantity]:
+    """Give the lines by which the gradients of all trained parameters are clipped together."""
+    yield Quantity("norm", "norm", tuple(map(names.gradient, trained)))
+    yield Quantity("clip", "clipping factor", ("norm", "max_norm", "clip_eps"))
+    for name, axes in trained.items():
+        yield Quantity(names.clipped(name), "clip", (names.gradient(name), "clip"), axes)
+
+
+def update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> Iterator[Quantity]:
+    """Give the lines that update parameters, once the rate is known and the gradients are clipped."""
+    if any(name not in rules.not_trained for name in parameters):
         yield from OPTIMIZERS[rules.optimizer.name].scalars
     for name, axes in parameters.items():
         if name in rules.not_trained:
@@ -71,22 +89,15 @@ def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> I
             yield from (line._replace(axes=axes) for line in _updated(name, rules))
 
 
-def _clipping(trained: Mapping[str, tuple[Axis, ...]]) -> Iterator[Quantity]:
-    yield Quantity("norm", "norm", tuple(map(names.gradient, trained)))
-    yield Quantity("clip", "clipping factor", ("norm", "max_norm", "clip_eps"))
-    for name, axes in trained.items():
-        yield Quantity(names.clipped(name), "clip", (names.gradient(name), "clip"), axes)
-
-
 def _updated(parameter: str, rules: UpdateRules) -> Iterator[Quantity]:
     """Give the lines of one parameter; where a schedule makes the rate of this step, they take that."""
     gradient = names.clipped(parameter) if rules.clipping else names.gradient(parameter)
     if rules.optimizer.adds_decay_to_gradient:
         yield Quantity(names.decayed(parameter), "add decay", (gradient, parameter, "weight_decay"))
         gradient = names.decayed(parameter)
-    rate = RATE if rules.schedule else LEARNING_RATE
+    taken = RATE if rules.schedule else LEARNING_RATE
     for line in OPTIMIZERS[rules.optimizer.name].lines(parameter, gradient, rules.optimizer):
-        yield line._replace(inputs=tuple(rate if name == LEARNING_RATE else name for name in line.inputs))
+        yield line._replace(inputs=tuple(taken if name == LEARNING_RATE else name for name in line.inputs))
 
 
 def quantity_shapes(batch: Size, widths: Sequence[Size], rules: UpdateRules) -> dict[str, Shape]:

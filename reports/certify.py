@@ -44,8 +44,13 @@ def certify_gradients(function: Callable[..., Any], *args: Any) -> GradientVerdi
     verdict, which says how much was judged. A custom derivative that is wrong is found by its own calls.
     """
     run = _run(function, args)
+    return verdict_of(run, _wrong_calls(function, args, run))
+
+
+def verdict_of(run: Captured, wrong: tuple[CustomCall, ...] = ()) -> GradientVerdict:
+    """Judge a run; `wrong` are the calls of custom derivatives that are wrong by themselves."""
     whole = None if run.apart is None else judge_run(run)
-    return GradientVerdict(run, judge_run(run.apart or run), whole, _wrong_calls(function, args, run))
+    return GradientVerdict(run, judge_run(run.apart or run), whole, wrong)
 
 
 def assert_gradients_certified(function: Callable[..., Any], *args: Any) -> None:
@@ -63,7 +68,12 @@ def same_function(
     The arguments hold the same numbers in each program's own layout, as the weights of a port do. Both are
     evaluated in balls, to about forty digits, so that no rounding is taken for a difference.
     """
-    runs = _run(left[0], left[1]), _run(right[0], right[1])
+    return same_runs(_run(left[0], left[1]), _run(right[0], right[1]))
+
+
+def same_runs(left: Captured, right: Captured) -> FunctionVerdict:
+    """Say of two runs whether their programs compute one function, as `same_function` does."""
+    runs = left, right
     values = [certified(run.program, run.inputs) for run in runs]
     programs = [run.program for run in runs]
     if missing := [why for program in programs for why in _unknown_output(program)]:
@@ -96,7 +106,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
         raise AssertionError(f"the result has shape {claim.shape}, expected {derived.shape}")
     finding = compare(1, "the result", claim, derived)
     if not finding.passes:
-        raise AssertionError(_sentence(finding))
+        raise AssertionError(sentence_of(finding))
 
 
 def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
@@ -219,7 +229,7 @@ class GradientVerdict:
 
     def __str__(self) -> str:
         judged = self.judged
-        lines = [self._headline(), *self._failures()]
+        lines = [self._headline(), *self.failures()]
         lines += [f"The derivative of {call} is not that of what it computes." for call in self.wrong]
         lines += self._as_compiled()
         if judged.kinks:
@@ -235,17 +245,18 @@ class GradientVerdict:
         lines += [f"Not judged: {reason}." for reason in judged.unknown]
         return "\n".join(lines)
 
-    def _failures(self) -> Iterator[str]:
+    def failures(self) -> Iterator[str]:
+        """Give a sentence for each number that fails, in the order of the lines."""
         for number, finding in self.judged.judged:
             if not finding.passes:
                 place = "" if finding.quantity in self.ends else self.judged.place(number)
-                yield _sentence(finding, f" ({place})" if place else "")
+                yield sentence_of(finding, f" ({place})" if place else "")
 
     def _as_compiled(self) -> Iterator[str]:
         if self.whole is None:
             return
         findings, ends = self.whole.findings, f"the output and {plural(len(self.run.gradients), 'gradient')}"
-        yield from (f"Compiled, {_sentence(one)}" for one in self._differing)
+        yield from (f"Compiled, {sentence_of(one)}" for one in self._differing)
         if not self._differing:
             digits = min((one.digits for one in findings), default=0.0)
             certified = f"{digits:.1f} digits" if digits >= 1 else "less than one digit is"
@@ -273,7 +284,7 @@ class GradientVerdict:
         return f"{who} does not agree: {said}, of {compared}."
 
 
-def _sentence(finding: Finding, place: str = "") -> str:
+def sentence_of(finding: Finding, place: str = "") -> str:
     claimed, derived = finding.claimed, finding.derived
     if finding.verdict is Verdict.UNDECIDED:
         return f"{finding.element}{place} is undecided: {finding.reason}."
@@ -311,5 +322,5 @@ class FunctionVerdict:
             used = (
                 f"uses {finding.used:.2g} of what rounding may cause; {finding.digits:.1f} digits certified"
             )
-            lines.append(f"{name}: {used}." if finding.passes else f"{name}: {_sentence(finding)}")
+            lines.append(f"{name}: {used}." if finding.passes else f"{name}: {sentence_of(finding)}")
         return "\n".join(lines)

@@ -32,7 +32,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from reports.judge_step import judge_step  # noqa: PLC0415 - after parsing, as the rest
+    from reports.judge_step import judge_recorded  # noqa: PLC0415 - after parsing, as the rest
 
     paths: list[Path] = options.file
     if any(path.suffix.lower() in PRINTED for path in paths):
@@ -48,7 +48,7 @@ def _judge(options: argparse.Namespace) -> int:
     recording = read_recording(
         _arrays(paths), described(options), ", ".join(path.name for path in paths), problem
     )
-    verdict = judge_step(recording)
+    verdict = judge_recorded(recording)
     if options.to_case:
         verdict.to_case(options.to_case)
     print(verdict)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -22,10 +22,11 @@ import numpy as np
 
 from cases import Problem
 from cases.protocol import Verdict
-from cases.recording import Recording, UnreadableError
+from cases.recording import ProgramRecording, Recording, UnreadableError
 from reference import Finding, Subject, judge
 from reference.certified import is_certified
 from reports.outcome import NOTHING, Cell, group_by, plural
+from reports.program_step import ProgramStepVerdict, judge_programs
 from reports.runs.rows import Row, RowKeeper, first_failure, places
 from reports.runs.runner import explained, rows_of
 from reports.sweep.case_text import document, in_one_line
@@ -45,6 +46,11 @@ READERS: Final = {
     "equinox": "adapters.tracing.jax_program:read_jax",
     "torch": "adapters.tracing.torch_module:read_torch",
 }
+# Who captures a program of any kind, line by line, where no case of the suite describes it.
+CAPTURES: Final = {
+    "adapters.tracing.jax_program:read_jax": "adapters.tracing.jax_captured:read_jax_program",
+    "adapters.tracing.torch_module:read_torch": "adapters.tracing.torch_captured:read_torch_program",
+}
 ASSERT_CLOSE: Final = "assert_close"  # the column of what torch.testing says of two programs
 
 
@@ -57,12 +63,15 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
     optimizer: Any = None,
     parameters: Any = None,
     steps: int = 1,
+    any_program: bool | None = None,
     **others: Any,
-) -> Recording:
+) -> Recording | ProgramRecording:
     """Run `steps` training steps of a model on the same data, and return what they computed.
 
     - `model`: a PyTorch module, a Flax NNX, Equinox or Keras model, or with `parameters` a JAX function of
-      parameters and x; its forward pass is dense layers and activations, one after the other
+      parameters and x. Dense layers and activations, one after the other, are read as the document's
+      network, with every z and a; any other PyTorch or JAX program is read operation by operation
+    - `any_program`: whether to read it operation by operation, whatever it is; by default where it must be
     - `x`, `y`: as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
     - `optimizer`: of torch.optim, of optax or of Keras; both may be left out for a compiled Keras model
@@ -77,10 +86,30 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
     needed = {"loss": loss, "optimizer": optimizer}
     if missing := [name for name, value in needed.items() if value is None and location != READERS["keras"]]:
         raise UnreadableError(f"no {missing[0]} is given, expected {missing[0]}=…")
-    module, _, function = location.partition(":")
     given = {**others, **needed} if parameters is None else {**others, **needed, "parameters": parameters}
-    reader: Callable[..., Recording] = getattr(import_module(module), function)
-    return reader(model, x, y, steps=steps, **given)
+
+    def read(location: str) -> Any:
+        module, _, function = location.partition(":")
+        return getattr(import_module(module), function)(model, x, y, steps=steps, **given)
+
+    if any_program:
+        return _captured(read, location)
+    try:
+        return read(location)
+    except UnreadableError as error:
+        if any_program is False or location not in CAPTURES:
+            raise
+        return _captured(read, location, error)
+
+
+def _captured(read: Callable[[str], Any], location: str, first: UnreadableError | None = None) -> Any:
+    """Read a program operation by operation; where that fails too, say why it is no case of the suite."""
+    if location not in CAPTURES:
+        raise UnreadableError("a Keras model is read as dense layers only, expected a PyTorch or JAX program")
+    try:
+        return read(CAPTURES[location])
+    except Exception as error:
+        raise first or error from error
 
 
 def _reader(model: object, parameters: object) -> str:
@@ -101,10 +130,10 @@ def judge_step(
     x: Any = None,
     y: Any = None,
     *,
-    against: Recording | None = None,
+    against: Recording | ProgramRecording | None = None,
     certify: bool | None = None,
     **given: Any,
-) -> StepVerdict:
+) -> StepVerdict | ProgramStepVerdict:
     """Judge a program's training steps; a model and what else `read_step` takes, or what that returned.
 
     - `against`: what `read_step` returned of another program, which then says what is right: this one is its
@@ -113,10 +142,26 @@ def judge_step(
 
     Raises `UnreadableError` as `read_step`. What differs is in the verdict, which says it when printed.
     """
-    recording = model if isinstance(model, Recording) else read_step(model, x, y, **given)
+    kinds = Recording | ProgramRecording
+    if isinstance(against, ProgramRecording) and not isinstance(model, kinds):
+        given["any_program"] = True
+    recording = model if isinstance(model, kinds) else read_step(model, x, y, **given)
     recordings = (against, recording) if against else (recording,)
-    problem = recordings[0].problem
-    names = _names(recordings)
+    dense = [one for one in recordings if isinstance(one, Recording)]
+    if len(dense) == len(recordings):
+        return judge_recorded(*dense, certify=certify)
+    programs = [one for one in recordings if isinstance(one, ProgramRecording)]
+    if dense:
+        raise UnreadableError(
+            "the one program is read as dense layers and the other operation by operation, expected both "
+            "alike: read_step(…, any_program=True) for both"
+        )
+    return judge_programs(dict(zip(_names(programs), programs, strict=True)))
+
+
+def judge_recorded(*recordings: Recording, certify: bool | None = None) -> StepVerdict:
+    """Judge recorded steps of a network of dense layers; of several the first says what is right."""
+    problem, names = recordings[0].problem, _names(recordings)
     rows = {name: _judged(problem, name, one, certify) for name, one in zip(names, recordings, strict=True)}
     return StepVerdict(problem, dict(zip(names, recordings, strict=True)), rows)
 
@@ -132,7 +177,7 @@ def assert_step_agrees(*program: Any, accept_undecided: bool = False, **given: A
     raise AssertionError(f"\n{verdict}" + (f"\n\n{UNDECIDED}" if verdict.is_undecided else ""))
 
 
-def _names(recordings: tuple[Recording, ...]) -> tuple[str, ...]:
+def _names(recordings: Sequence[Recording | ProgramRecording]) -> tuple[str, ...]:
     """Return a name for each program: its own, or what it is where two have the same."""
     programs = [recording.program for recording in recordings]
     if len({*programs}) == len(programs):

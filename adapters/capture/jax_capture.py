@@ -223,7 +223,7 @@ def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[s
     except Exception:  # noqa: BLE001 - it does not bear to be taken apart, and is judged by its ends
         return whole
     apart = run(number, slopes, _by_line(lines, *between))
-    return apart if _are_identical(whole, apart) else replace(whole, apart=apart)
+    return apart if are_identical(whole, apart) else replace(whole, apart=apart)
 
 
 def _by_line(
@@ -236,7 +236,7 @@ def _by_line(
     }
 
 
-def _are_identical(left: Captured, right: Captured) -> bool:
+def are_identical(left: Captured, right: Captured) -> bool:
     pairs = [
         (left.output, right.output),
         *zip(left.gradients.values(), right.gradients.values(), strict=True),

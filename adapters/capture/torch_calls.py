@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
-OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
+OURS: Final = frozenset({HERE, HERE.parent / "tracing", HERE.parent.parent / "reports"})
 CUSTOM_FUNCTION: Final = str(Path("torch", "autograd", "function.py"))
 
 # Functions with a derivative of their own, which may be in any form.

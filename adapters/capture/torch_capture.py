@@ -148,7 +148,7 @@ def _unflattened(tree: Any, every: Sequence[Any], _: ExitStack, given: Sequence[
 def _swapped(module: nn.Module, names: Sequence[str], stack: ExitStack, given: Sequence[Any]) -> nn.Module:
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     state = {**dict(zip(names, given, strict=True)), **buffers}
-    stack.enter_context(stateless._reparametrize_module(module, state))
+    stack.enter_context(stateless._reparametrize_module(module, state, tie_weights=True))
     return module
 
 
@@ -377,5 +377,6 @@ def _shown(
 
 
 def _numpy(tensor: Tensor) -> Any:
+    """Copy a tensor, whose memory a program may write over; 16 bits into a float32 that holds them."""
     array = tensor.detach().cpu()
-    return array.float().numpy() if array.dtype in {torch.bfloat16, torch.float16} else array.numpy()
+    return array.float().numpy() if array.dtype in {torch.bfloat16, torch.float16} else array.numpy().copy()

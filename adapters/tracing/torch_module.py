@@ -54,7 +54,7 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     updating = _updating(x, optimizer, scheduler, clip_norm)
     _check_tensors(model, x)
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
+    with torch.enable_grad(), restored(model, optimizer, scheduler, x):
         layers = _layers(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
         claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
@@ -136,15 +136,16 @@ def _problem(
 
 
 @contextmanager
-def _restored(
-    model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None, x: Tensor
+def restored(
+    model: nn.Module, optimizer: Optimizer | None, scheduler: LRScheduler | None, x: object
 ) -> Iterator[None]:
-    """Leave parameters, buffers, the gradient at x, the optimizer, its scheduler and random numbers alone."""
+    """Leave parameters, buffers, the gradient at x, an optimizer, its scheduler and random numbers alone."""
     tensors = [*model.parameters(), *model.buffers()]
     kept = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in tensors]
-    state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
+    state, random = copy.deepcopy(optimizer.state_dict()) if optimizer else {}, torch.get_rng_state()
     schedule = copy.deepcopy(scheduler.state_dict()) if scheduler else {}
-    at_x = x.grad.clone() if x.is_leaf and x.grad is not None else None
+    leaf = x if isinstance(x, Tensor) and x.is_leaf else None
+    at_x = leaf.grad.clone() if leaf is not None and leaf.grad is not None else None
     try:
         yield
     finally:
@@ -152,9 +153,10 @@ def _restored(
             for tensor, value, gradient in kept:
                 tensor.copy_(value)
                 tensor.grad = gradient
-            if x.is_leaf:
-                x.grad = at_x
-        optimizer.load_state_dict(state)
+            if leaf is not None:
+                leaf.grad = at_x
+        if optimizer:
+            optimizer.load_state_dict(state)
         if scheduler:
             scheduler.load_state_dict(schedule)
         torch.set_rng_state(random)

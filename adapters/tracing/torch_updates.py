@@ -53,15 +53,33 @@ class Updating(NamedTuple):
 
 def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:
     """Return the learning rate and the rule; raises UnreadableError where the catalog has no such rule."""
+    known_name(optimizer)
+    groups = [_settings(group) for group in optimizer.param_groups]
+    unlike = [key for key in groups[0] if any(group.get(key) != groups[0][key] for group in groups)]
+    if unlike:
+        values = " and ".join(str(group.get(unlike[0])) for group in groups)
+        raise UnreadableError(
+            f"parameter groups have {unlike[0]} = {values}, expected the same in all groups"
+        )
+    return rule_of_group(optimizer, optimizer.param_groups[0])
+
+
+def rule_of_group(optimizer: Optimizer, group: Mapping[str, Any]) -> tuple[float, Rule]:
+    """Return the learning rate and the rule of one parameter group; raises as `rule_of`."""
+    settings = _settings(group)
+    rate = settings.pop("lr")
+    return float(rate), _rule(known_name(optimizer), settings)
+
+
+def known_name(optimizer: Optimizer) -> str:
+    """Return what the catalog calls an optimizer; raises UnreadableError if it has none such."""
     name = next((name for name, row in OPTIMIZERS.items() if type(optimizer) is row.make), None)
     if name is None:
         known = ", ".join(row.make.__name__ for row in OPTIMIZERS.values())
         raise UnreadableError(
             f"the optimizer is {type(optimizer).__name__}, expected one of torch.optim's {known}"
         )
-    settings = _settings(optimizer)
-    rate = settings.pop("lr")
-    return float(rate), _rule(name, settings)
+    return name
 
 
 def schedule_of(scheduler: LRScheduler) -> Rule:
@@ -78,19 +96,9 @@ def schedule_of(scheduler: LRScheduler) -> Rule:
     raise UnreadableError(f"the scheduler is {name}, expected StepLR or CosineAnnealingLR")
 
 
-def _settings(optimizer: Optimizer) -> dict[str, Any]:
-    """Return what all parameter groups state, without what changes no number."""
-    groups = [
-        {key: value for key, value in group.items() if key not in ONLY_SPEED}
-        for group in optimizer.param_groups
-    ]
-    unlike = [key for key in groups[0] if any(group.get(key) != groups[0][key] for group in groups)]
-    if unlike:
-        values = " and ".join(str(group.get(unlike[0])) for group in groups)
-        raise UnreadableError(
-            f"parameter groups have {unlike[0]} = {values}, expected the same in all groups"
-        )
-    return groups[0]
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a parameter group states, without what changes no number."""
+    return {key: value for key, value in group.items() if key not in ONLY_SPEED}
 
 
 def _rule(name: str, settings: Mapping[str, Any]) -> Rule:

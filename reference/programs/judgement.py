@@ -102,9 +102,19 @@ def _derived(
 
 
 def _between(run: Captured) -> dict[int, ShownValue]:
-    """Return what the framework gave on the way, of lines that compute something."""
-    computed = {one.number for one in run.program.operations if one.kind not in MOVES}
-    return {n: one for n, one in run.shown.items() if n in computed and n != run.program.output}
+    """Return what the framework gave on the way, of lines that compute something.
+
+    One that only moves elements counts where these were not given before, as those of a product by rows.
+    """
+    new, taken = set[int](), dict[int, ShownValue]()
+    for operation in run.program.operations:
+        n = operation.number
+        if operation.kind not in MOVES or not new.isdisjoint(operation.inputs):
+            new.add(n)
+            if n in run.shown and n != run.program.output:
+                taken[n] = run.shown[n]
+                new.discard(n)
+    return taken
 
 
 @dataclass(frozen=True)

@@ -126,11 +126,15 @@ def _rounded(_: Operation, g: Any, *call: Any) -> Any:
 
     `call`: the gradient of a library's call, its operand and its result. The slope of softplus may be
     e^(x − softplus x), for one. Where the result is of another shape, as a loss, the largest element of the
-    gradient counts for all. Without a call it is the derivative of one operation, in other products.
+    gradient counts for all. Without a call it is the derivative of one operation, in other products; a
+    gradient alone is that of a result whose square is taken off 1, which others multiply out.
     """
     if not isinstance(g, Bounded):
         return g
-    units, size = (LIBRARY_UNITS, _size_of_call(g, *call)) if call else (FORM_UNITS, g.magnitude)
+    if len(call) > 1:
+        units, size = LIBRARY_UNITS, _size_of_call(g, *call)
+    else:
+        units, size = FORM_UNITS, sum((one.magnitude for one in call), g.magnitude)
     unit = units * (g.format.unit_roundoff + 2.0**-53)
     widened = g.widened(unit * np.where(np.isfinite(size), size, 0.0))
     return Bounded(g.value, widened.error, g.format, g.terms, g.low, sizes=g.sizes)
