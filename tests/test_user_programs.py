@@ -11,11 +11,12 @@ from cases.protocol import Verdict
 from reference import Finding, parts
 from reports import environment, page, results_file
 from reports.build import main
+from reports.certify import same_function
 from reports.environment import Selection
 from reports.outcome import Conclusion
 from reports.report import put_together
 from reports.runs.rows import Results
-from reports.user_programs.judging import judge_file
+from reports.user_programs.judging import _verdict_on_pair, judge_file
 from reports.user_programs.own_process import judge_apart
 from reports.user_programs.program_files import programs_asked_for
 from reports.user_programs.program_results import ProgramResult, TapeLine
@@ -86,6 +87,17 @@ def test_each_program_is_judged_by_its_gradients_and_each_port_beside_its_origin
         "original=port": "agrees", "original=port_again": "differs", "original=port_unread": "error",
     }  # fmt: skip
     assert "The derivative of Swish (swish.py:19) is not" in swish["original"].text
+
+
+def test_one_function_whose_value_hangs_on_a_rounding_is_not_two(tmp_path):
+    """x / 3 · 3 > x is true or false with the roundings, which nothing here decides."""
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([1.0, 2.0, 0.7], dtype=torch.float64)
+
+    def step(x):
+        return torch.where(x / 3 * 3 > x, x, 2 * x).sum()
+
+    assert str(_verdict_on_pair(same_function((step, [x]), (step, [x])))) == "undecided"
 
 
 def test_the_tape_has_the_users_own_lines_and_the_findings(swish):

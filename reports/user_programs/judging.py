@@ -149,15 +149,20 @@ def _verdict_on(verdict: GradientVerdict) -> Verdict:
 
 
 def _of_pair(file: ProgramFile, pair: str, verdict: FunctionVerdict) -> ProgramResult:
-    kinds = {finding.verdict for finding in verdict.forward}
-    if verdict.agrees:
-        how = Verdict.AGREES
-    else:
-        is_wrong = not verdict.is_same or Verdict.DIFFERS in kinds
-        how = Verdict.DIFFERS if is_wrong else Verdict.UNDECIDED
     frameworks = " and ".join(dict.fromkeys(run.framework for run in verdict.runs))
     formats = " and ".join(dict.fromkeys(run.dtype for run in verdict.runs))
     return ProgramResult(
-        file.name, pair, how, well_formed(str(verdict), MAX_TEXT), frameworks, formats,
+        file.name, pair, _verdict_on_pair(verdict), well_formed(str(verdict), MAX_TEXT), frameworks, formats,
         max(finding.used for finding in verdict.forward), max(verdict.digits, 0.0),
     )  # fmt: skip
+
+
+def _verdict_on_pair(verdict: FunctionVerdict) -> Verdict:
+    """Return the verdict in a word; two whose exact outputs are open, and part at no line, are undecided."""
+    if verdict.agrees:
+        return Verdict.AGREES
+    kinds = {finding.verdict for finding in verdict.forward}
+    parts_somewhere = verdict.difference is not None and bool(verdict.difference.lines)
+    if Verdict.DIFFERS in kinds or parts_somewhere or Verdict.UNDECIDED not in kinds:
+        return Verdict.DIFFERS
+    return Verdict.UNDECIDED
