@@ -89,7 +89,7 @@ def test_each_program_is_judged_by_its_gradients_and_each_port_beside_its_origin
     assert "The derivative of Swish (swish.py:19) is not" in swish["original"].text
 
 
-def test_one_function_whose_value_hangs_on_a_rounding_is_not_two(tmp_path):
+def test_one_function_whose_value_hangs_on_a_rounding_is_not_two():
     """x / 3 · 3 > x is true or false with the roundings, which nothing here decides."""
     torch = pytest.importorskip("torch")
     x = torch.tensor([1.0, 2.0, 0.7], dtype=torch.float64)
