@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.options import add_cases, add_common, command_parser, out_folder, positive, typed
+from reports.options import add_cases, add_common, add_programs, command_parser, out_folder, positive, typed
 from reports.supervision import EarlyEnd, supervised
 from reports.writers import FORMATS
 
@@ -34,9 +34,9 @@ def command() -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from reports.listing import print_cases  # noqa: PLC0415 - after parsing, as the rest
+    from reports.listing import print_all  # noqa: PLC0415 - after parsing, as the rest
 
-    return print_cases(options.cases, options.select, options.dtype)
+    return print_all(options.cases, options.select, options.dtype, options.programs)
 
 
 def _give_up(ended: EarlyEnd) -> int:
@@ -66,7 +66,7 @@ def _build(
         from reports.build_report import make  # noqa: PLC0415 - the same
 
         narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
-        narrows = narrows or leaves_out_shipped(options.cases)
+        narrows = narrows or leaves_out_shipped(options.cases) or (options.programs and not options.cases)
         options.out = options.out or out_folder(narrows=narrows, again=options.kept)
         options.began = began
         return make(options, ended, shlex.join([*typed("reports.build"), *given]))
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("reports.build", description, __doc__)
     add = parser.add_argument
     add_cases(add, lists=True)
+    add_programs(add)
     add_common(add)
     workers = "processes that run cases at once, where there are many (default: one for each core)"
     add("--workers", type=positive, metavar="N", help=workers)

@@ -1,6 +1,7 @@
 """Making a report from what was asked for: load, run, judge, write, print."""
 
 import gc
+import math
 import os
 import sys
 import time
@@ -27,10 +28,17 @@ from reports.options import flags_of, limits_of
 from reports.report import Report
 from reports.runs import parallel, pool_server
 from reports.runs.parallel import apart, begins_again, with_ended
+from reports.runs.rows import Results
 from reports.supervision import Activity, EarlyEnd
+from reports.user_programs.own_process import judge_files
+from reports.user_programs.program_files import ProgramFile, programs_asked_for
+from reports.user_programs.program_results import ProgramResult
 from reports.writers import annotations, report_files, summary_md, terminal
 
 NOTHING_ELSE = "--from makes the report of a kept run again, so nothing else chooses what is in it"
+NO_CASES = (
+    "--programs alone runs no case, so only PATH chooses what is judged: add --cases shipped to run cases too"
+)
 
 
 class UsageError(Exception):
@@ -43,13 +51,15 @@ def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
     What has `ended` this build before is isolated; the report has `command` in it.
     """
     choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
-    chooses = any((options.cases, options.dtype, options.select, options.power)) or choice != Choice()
+    chooses = any((options.cases, options.dtype, options.select, options.power))
+    chooses = chooses or choice != Choice(limits=choice.limits) or options.isolate
     if ended:
         print(begins_again(ended[-1], "The build"), file=sys.stderr)
         choice = replace(choice, apart=apart(ended, choice.names))
     options.workers = options.workers or os.cpu_count() or 1
-    if options.kept and chooses:
-        print(NOTHING_ELSE, file=sys.stderr)
+    alone = options.programs and not options.cases
+    if (options.kept and (chooses or choice.limits or options.programs)) or (alone and chooses):
+        print(NOTHING_ELSE if options.kept else NO_CASES, file=sys.stderr)
         return 2
     try:
         return _make(options, choice, ended, command)
@@ -108,10 +118,14 @@ def _write(made: Report, options: Namespace, out: Console) -> None:
 def _of_new_run(
     options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command: str, out: Console
 ) -> Report:
-    selection = _selected(options, choice)
+    files = programs_asked_for(options.programs)
+    alone = files and not options.cases
+    selection = Selection((), ()) if alone else _selected(options, choice)
     options.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
+    programs = _judged(files, options, out)
     with terminal.progress(selection, out) as watch:
-        results = parallel.run_all(selection, choice, options.workers, watch)
+        results = Results() if alone else parallel.run_all(selection, choice, options.workers, watch)
+    results = replace(results, programs=programs)
     with parts.collected() as failed:
         flags = flags_of(choice.limits)
         here = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
@@ -120,6 +134,13 @@ def _of_new_run(
     power = None if isinstance(power, FailedPart) else power
     here = environment.undescribed(command) if isinstance(here, FailedPart) else here
     return report.put_together(results, selection, here, choice.required, power)
+
+
+def _judged(files: Sequence[ProgramFile], options: Namespace, out: Console) -> tuple[ProgramResult, ...]:
+    if not files:
+        return ()
+    with terminal.bar(out) as watch:
+        return judge_files(files, options.workers, watch, options.time_limit or math.inf)
 
 
 def _measure(selection: Selection, options: Namespace, out: Console) -> Power:

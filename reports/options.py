@@ -20,6 +20,10 @@ SELECT = (
     "only the case of this name, or those that fit a pattern like 'nets/*', or else have this in their name; "
     "may be repeated"
 )
+PROGRAMS = (
+    "a folder of Python files, or one file, each with a function original() that returns (function, "
+    "arguments), and perhaps one called port(); without --cases nothing else is judged; may be repeated"
+)
 LIST = "print the cases that would run, and what each is there for; run nothing"
 ADAPTERS = (
     "only this one: numpy, torch, jax, package.module:function, or exec:COMMAND; @PATH behind it runs it "
@@ -75,6 +79,11 @@ def add_cases(add: Callable[..., object], *, also: str = "", lists: bool = False
     add("--select", metavar="NAME", action="append", default=[], help=SELECT)
     if lists:
         add("--list", action="store_true", dest="lists", help=LIST)
+
+
+def add_programs(add: Callable[..., object], *, also: str = "") -> None:
+    """Add what says which programs to judge, likewise."""
+    add("--programs", metavar="PATH", action="append", default=[], help=PROGRAMS + also)
 
 
 def above_zero(text: str) -> float:

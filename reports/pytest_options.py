@@ -9,15 +9,17 @@ Another repository asks by `-p backprop_parity.reports.pytest_options`, and then
 `--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
 """
 
+import math
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from reports.options import add_cases, add_common
+from reports.options import add_cases, add_common, add_programs
 
 PROJECT = Path(__file__).parent.parent
 
@@ -28,16 +30,17 @@ INSTALLED = "backprop_parity.reports.pytest_options"
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
-    is_host = pluginmanager.get_name(sys.modules[__name__]) == INSTALLED
-    if is_host:
+    is_guest = pluginmanager.get_name(sys.modules[__name__]) == INSTALLED
+    if is_guest:
         add = _prefixed(add)
     add_cases(add, also="; if outside the project: --cases=PATH")
+    add_programs(add, also="; if outside the project: --programs=PATH")
     add_common(add, rows="tests")
     own = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
     add("--no-isolate", action="store_true", help=own)
     slow = "judge every step of the longest cases, too, and not only the first 100 that their ids say"
     add("--slow", action="store_true", help=slow)
-    if is_host:
+    if is_guest:
         return
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
@@ -59,12 +62,14 @@ def given(config: pytest.Config) -> Namespace:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; `pytest.UsageError` has a line for each defect of each case, or what is wrong."""
     options = given(config)
+    if options.programs:
+        _add_programs(config, options)
     names = "cases", "adapter", "dtype", "select"
     cases, adapters, dtypes, select = (tuple(vars(options)[name]) for name in names)
     engines, device = options.engines, options.device
     if not any((cases, adapters, dtypes, select, engines, device != "cpu")):
         return
-    if config.rootpath != PROJECT and not hasattr(config.option, "parity_cases"):
+    if config.rootpath != PROJECT and not is_host(config):
         raise pytest.UsageError(
             f"pytest takes {config.rootpath} for the project and finds no tests of parity there. "
             f"Run it in {PROJECT}, and write what lies elsewhere with an equals sign: --cases=PATH"
@@ -79,6 +84,56 @@ def pytest_configure(config: pytest.Config) -> None:
         asked_for(cases, Choice(adapters, engines, device).names, dtypes, select)
     except Unusable as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def is_host(config: pytest.Config) -> bool:
+    """Whether this is the pytest of another repository, whose own tests run too."""
+    return hasattr(config.option, "parity_cases")
+
+
+# The files of programs that were asked for, by their paths.
+PROGRAMS: Final = pytest.StashKey[Mapping[Path, Any]]()
+
+
+def _add_programs(config: pytest.Config, options: Namespace) -> None:
+    """Have pytest collect files of programs too; here alone, where no other tests are named."""
+    from cases.errors import CaseErrors  # noqa: PLC0415 - seldom wanted
+    from reports.user_programs.program_files import programs_asked_for  # noqa: PLC0415 - the same
+
+    try:
+        files = programs_asked_for(options.programs)
+    except CaseErrors as errors:
+        raise pytest.UsageError(str(errors)) from None
+    config.stash[PROGRAMS] = {file.path.resolve(): file for file in files}
+    if config.args_source is not pytest.Config.ArgsSource.ARGS and not is_host(config):
+        config.args.clear()
+    folders = [
+        (config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args
+    ]
+    config.args += [
+        str(file.path) for file in files if not any(map(file.path.resolve().is_relative_to, folders))
+    ]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    file = parent.config.stash.get(PROGRAMS, {}).get(file_path.resolve())
+    if file is None:
+        return None
+    from reports.user_programs.program_tests import ProgramTests  # noqa: PLC0415 - seldom wanted
+
+    seconds = given(parent.config).time_limit or math.inf
+    is_inside = file_path.is_relative_to(parent.config.rootpath)  # any other would have no id
+    node = None if is_inside else f"{file.name}{file_path.suffix}"
+    return ProgramTests.from_parent(parent, path=file_path, nodeid=node, file=file, seconds=seconds)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Keep pytest from running a file of programs, which it would where that is named like a test."""
+    if module_path.resolve() not in parent.config.stash.get(PROGRAMS, {}):
+        return None
+    from reports.user_programs.program_tests import NoModule  # noqa: PLC0415 - seldom wanted
+
+    return NoModule.from_parent(parent, path=module_path)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

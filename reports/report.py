@@ -26,6 +26,7 @@ from reports.runs.accuracy import LostDigits
 from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import Drift, by_pair
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
+from reports.user_programs import program_tables
 
 # What the numbers of each table mean.
 LEGEND: Final = (
@@ -147,6 +148,8 @@ def put_together(
 ) -> Report:
     """Draw the conclusion; `asked` names the adapters that were asked for."""
     conclusion = conclude(results, selection, asked)
+    has_cases = bool(selection.cases)
+    conclusion = program_tables.with_programs(conclusion, results.programs, has_cases=has_cases)
     return Report(conclusion, environment, results, selection, tuple(asked), power)
 
 
@@ -160,6 +163,10 @@ def tables(report: Report) -> tuple[Table, ...]:
             worst_first=True, also_in=PAPER,
         ),
         *_printed_tables(results.printed, cases.values()),
+        Table(
+            "programs", "Programs", program_tables.ABOUT, lambda: program_tables.programs(results.programs),
+            worst_first=True, also_in=PAPER,
+        ),
         Table(
             "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
             also_in=PAPER,

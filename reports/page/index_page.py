@@ -20,6 +20,7 @@ from reports.page.differences import IMPORTS, differences
 from reports.page.differences import title as known_title
 from reports.page.matrix import folders
 from reports.page.method import anatomy
+from reports.page.programs_section import program_sections
 from reports.page.rendering import anchor, templates
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
 from reports.regression import Changes
@@ -90,6 +91,8 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     results, changes, power = made.results, made.changes, made.power
     yield Part("failures", "What fails", lambda: {"listed": failing} if failing else None)
     yield Part("known", known_title(adapter for *_, adapter in made.cells), partial(_known, made))
+    for table in (table for table in others if table.name == "programs"):
+        yield Part(table.name, table.title, partial(_programs, made, table))
     yield Part("matrix", matrix.title, partial(_matrix, made, matrix))
     rows = by_case(results.rows)
     for case in filter(None, (table.case for table in others)):
@@ -99,13 +102,13 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     yield Part("changes", regression_text.TITLE, changed, ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
-    others = [table for table in others if table.name != "known"]  # shown above, each difference once
+    others = [table for table in others if table.name not in ("known", "programs")]  # shown above
     for title, alike in groupby(others, attrgetter("title")):
         first, *more = alike
         name = first.name.partition(":")[0]
         yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
     plain = ("the plain differences of ",)
-    yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
+    yield Part("cases", "The cases, line by line", partial(_cases, made), plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
     measured = (lambda: {"power": detection.to_page(power)}) if power else lambda: None
     yield Part("power", detection.TITLE, measured, ("the suite's power",))
@@ -122,10 +125,25 @@ def _known(made: Report) -> Shown:
     return {"differences": shown, "imports": IMPORTS} if shown else None
 
 
+def _programs(made: Report, table: Table) -> Shown:
+    results = made.results.programs
+    if not results:
+        return None
+    frame = table.frame.drop(columns="reason", errors="ignore")  # it is below
+    return {"one": table, "frame": frame, "sections": program_sections(results)}
+
+
 def _matrix(made: Report, matrix: Table) -> Shown:
+    if not made.cells:
+        return None
     adapters = [*dict.fromkeys(adapter for *_, adapter in made.cells)]
     counts = report.counts(matrix.frame)
     return {"matrix": matrix, "folders": folders(made.cells), "adapters": adapters, "counts": counts}
+
+
+def _cases(made: Report) -> Shown:
+    sections = [*case_sections(made)]
+    return {"cases": sections} if sections else None
 
 
 def _pictures(made: Report) -> Shown:

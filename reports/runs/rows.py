@@ -25,6 +25,7 @@ from reports.runs.activation_errors import ActivationError
 from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import Drift
 from reports.runs.recorded import Bits, Loss
+from reports.user_programs.program_results import ProgramResult
 
 PUBLISHED = "published"  # the implementation's name where the claim is printed
 
@@ -102,6 +103,7 @@ class Results:
     bits: tuple[Bits, ...] = ()
     lost_digits: tuple[LostDigits, ...] = ()
     failed: tuple[FailedPart, ...] = ()
+    programs: tuple[ProgramResult, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:
