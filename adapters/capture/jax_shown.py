@@ -19,7 +19,8 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from adapters.tracing.jax_equations import CALLS, CUSTOM, LIBRARIES, as_function
 
 HERE: Final = Path(__file__).parent
-OURS: Final = frozenset({HERE, HERE.parent / "tracing", HERE.parent.parent / "reports"})
+REPORTS: Final = HERE.parent.parent / "reports"
+OURS: Final = frozenset({HERE, HERE.parent / "tracing", REPORTS, REPORTS / "user_programs"})
 
 # Where a value stands: the indices of an equation, and of those that it is called by; and which of its
 # results it is.

@@ -18,7 +18,8 @@ from cases.captured import NotCapturedError
 
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
-OURS: Final = frozenset({HERE, HERE.parent / "tracing", HERE.parent.parent / "reports"})
+REPORTS: Final = HERE.parent.parent / "reports"
+OURS: Final = frozenset({HERE, HERE.parent / "tracing", REPORTS, REPORTS / "user_programs"})
 CUSTOM_FUNCTION: Final = str(Path("torch", "autograd", "function.py"))
 
 # Functions with a derivative of their own, which may be in any form.
