@@ -26,6 +26,7 @@ from reports.runs.parameter_drift import TRUTH, Drift
 from reports.runs.recorded import BitKeeper
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
 from reports.runs.step_batches import StepBatch
+from reports.user_programs.program_results import ProgramResult
 from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -92,7 +93,19 @@ def report_of(results, **environment):
     return report.put_together(results, selection, dataclasses.replace(HERE, **environment))
 
 
-WHOLE = report_of(Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS)))
+PROGRAM = ProgramResult(
+    "mine.py",
+    "original",
+    Verdict.AGREES,
+    "torch agrees: 3 gradients.",
+    "torch 2.13.0",
+    "float64",
+    0.5,
+    13.1,
+    9,
+    9,
+)
+WHOLE = report_of(Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS), programs=(PROGRAM,)))
 TITLES = {
     "matrix": "matrix", "counts": "counts", "known": "expected differences", "no-equivalent": "no equivalent",
     f"printed:{DOCUMENT.name}": "printed numbers", "direct": "directly", "lost": "without one right digit",
@@ -101,7 +114,16 @@ TITLES = {
 
 
 def test_every_table_of_a_report_is_listed_once_and_in_order():
-    names = ["matrix", f"printed:{DOCUMENT.name}", "known", "no-equivalent", "direct", "lost", "drift"]
+    names = [
+        "matrix",
+        f"printed:{DOCUMENT.name}",
+        "programs",
+        "known",
+        "no-equivalent",
+        "direct",
+        "lost",
+        "drift",
+    ]
     assert [table.name for table in WHOLE.tables] == names
     assert all(len(table.frame) and table.title and table.about for table in WHOLE.tables)
     assert not any(len(table.frame) for table in report_of(Results()).tables)

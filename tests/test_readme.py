@@ -54,7 +54,7 @@ KINDS = {
     "an entry point": lambda one: one.language == "toml",
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
-    "steps of a workflow": lambda one: one.text.startswith("      - name: "),
+    "steps of a workflow": lambda one: one.text.startswith("      - uses: "),
     "a workflow": lambda one: one.file.startswith(".github/") or one.text.startswith("parity:\n"),
     "commands that take minutes": lambda one: re.fullmatch(r"(\.venv/bin/.*\n)+", one.text) is not None,
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
@@ -307,9 +307,9 @@ def test_a_program_reads_results_with_nothing_but_python(tmp_path, capsys):
 
 def test_the_steps_for_another_repository_can_be_typed():
     (block,) = of("steps of a workflow")
-    install, report = (step["run"] for step in yaml.safe_load(block.text))
-    assert "'PATH/OF/THIS/CHECKOUT[torch,jax,test]'" in install
-    words = shlex.split(report)
+    checkout, install, report = yaml.safe_load(block.text)
+    assert f"'./{checkout['with']['path']}[torch,jax,test]'" in install["run"]
+    words = shlex.split(report["run"])
     assert words[:2] == [".venv/bin/backprop-parity", "build"]
     assert build._parser().parse_args(words[2:]).adapter == ["my_backprop:train"]  # noqa: SLF001 - it exits
 

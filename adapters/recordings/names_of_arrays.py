@@ -129,9 +129,10 @@ def quantities_of(given: Iterable[str], stated: Mapping[str, str]) -> dict[str, 
     from_zero = any(role and role.kind in "Wb" and role.layer == "0" for role in every.values())
     roles = {name: role for name, role in every.items() if from_zero or not _is_ours(name)}
     if unclear := [name for name, role in roles.items() if role is None]:
+        missing = next((one for one in ("x", "y") if one not in {*theirs.values(), *every}), "dL/dW1")
         raise UnreadableError(
             f"it does not tell what {', '.join(map(repr, unclear[:3]))} is; say it, as in "
-            f"--name dL/dW1={unclear[0]}, or leave it out by --ignore {unclear[0]}"
+            f"--name {missing}={unclear[0]}, or leave it out by --ignore {unclear[0]}"
         )
     known = {name: role for name, role in roles.items() if role is not None}
     layers = {key: _numbered(known.values(), *kinds) for key, kinds in (("Wb", "Wb"), ("z", "z"), ("a", "a"))}

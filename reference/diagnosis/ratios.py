@@ -1,6 +1,7 @@
 """A constant ratio: every element of a number, of every gradient or of an update is the same multiple."""
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -96,6 +97,7 @@ def update_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
 def _shortest(low: float, high: float) -> str:
     """Return the number from `low` to `high` that has the fewest digits."""
     texts = [f"{(low + high) / 2:.{digits}g}" for digits in range(1, MAX_DIGITS + 1)]
+    texts = [f"{float(text):.0f}" if re.fullmatch(r"-?\d(\.\d)?e\+0[1-5]", text) else text for text in texts]
     return next((text for text in texts if low <= float(text) <= high), texts[-1]).replace("-", "−")
 
 

@@ -46,7 +46,7 @@ def _before(problem: Problem, those: Iterable[int]) -> list[Line]:
 
 
 @mistake(
-    "the factor w is missing from the hidden gradient, as in the document's step 3 taken literally",
+    "the factor w is missing from the hidden gradient",
     unless=one_layer,
 )
 def weight_factor_missing(problem: Problem) -> Lines:
