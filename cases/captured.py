@@ -24,63 +24,20 @@ Shape = tuple[int, ...]
 
 # Element by element, operands broadcast by NumPy's rules.
 UNARY: Final = frozenset(
-    [
-        "negative",
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "tanh",
-        "logistic",
-        "erf",
-        "erfc",
-        "erf_slope",
-        "sqrt",
-        "rsqrt",
-        "abs",
-        "sign",
-        "sin",
-        "cos",
-        "power",
-        "convert",
-        "stop",
-        "not",
-    ]
+    "negative exp exp2 log log2 log10 log1p expm1 tanh logistic erf erfc erf_slope erfinv sqrt rsqrt abs sign "
+    "sin cos asin acos atan sinh cosh asinh acosh atanh floor round power convert stop not".split()
 )
 BINARY: Final = frozenset(
-    [
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "maximum",
-        "minimum",
-        "greater",
-        "greater_equal",
-        "equal",
-        "and",
-        "or",
-    ]
+    "add subtract multiply divide maximum minimum real_power fmod greater greater_equal equal and or".split()
 )
 OTHERS: Final = frozenset(
-    [
-        "rounded",
-        "select",
-        "reshape",
-        "transpose",
-        "broadcast",
-        "sum",
-        "max",
-        "is_max",
-        "matmul",
-        "gather",
-        "scatter",
-    ]
+    "rounded select reshape transpose broadcast sum prod cumsum max is_max matmul gather scatter".split()
 )
 OPERATIONS: Final = UNARY | BINARY | OTHERS
+HALF: Final = 0.5
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
 # Which take truth values as 1 and 0.
-ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "matmul"])
+ARITHMETIC: Final = frozenset("add subtract multiply divide sum prod cumsum matmul".split())
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
 
@@ -94,9 +51,10 @@ class Operation:
     """One line: value `number` = `kind`(`inputs`), of this shape.
 
     The parameters, by kind: power `exponent` (a whole number); reshape, broadcast `shape`; transpose `axes`;
-    sum, max, is_max `axes` (reduced away, but kept by is_max); gather `indices` into its inputs, each
-    flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added to; greater
-    `ties`, whether equal operands leave it open. rounded is its first operand, a gradient, as a library's own
+    sum, prod, max, is_max `axes` (reduced away, but kept by is_max); cumsum `axes`, one; gather `indices` into
+    its inputs, each flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added
+    to; greater `ties`, whether equal operands leave it open. round rounds halves to even; fmod has the sign of
+    its first operand, as C's. rounded is its first operand, a gradient, as a library's own
     derivative may give it; the others are the gradient of the call's result, its operand and its result.
     convert rounds its operand to the format of the line.
     """
@@ -254,6 +212,37 @@ class Builder:
         count = math.prod(shape[axis] for axis in over)
         return self.add("divide", self.reduce("sum", x, axes, keep=keep), self.constant(float(count)))
 
+    def raised(self, x: int, exponent: float) -> int:
+        """Return x to the power of one number."""
+        if exponent == int(exponent):
+            return self.add("power", x, exponent=int(exponent))
+        if abs(exponent) == HALF:
+            return self.add("sqrt" if exponent > 0 else "rsqrt", x)
+        return self.add("real_power", x, self.constant(exponent))
+
+    def ceil(self, x: int) -> int:
+        return self.add("negative", self.add("floor", self.add("negative", x)))
+
+    def tan(self, x: int) -> int:
+        return self.add("divide", self.add("sin", x), self.add("cos", x))
+
+    def smallest(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        return self.add("negative", self.reduce("max", self.add("negative", x), axes, keep=keep))
+
+    def exclusive_or(self, a: int, b: int) -> int:
+        return self.add("and", self.add("or", a, b), self.add("not", self.add("and", a, b)))
+
+    def any(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        """Whether any truth value along the axes holds."""
+        count = self.reduce("sum", self.as_number(x), axes, keep=keep)
+        return self.add("greater", count, self.constant(HALF))
+
+    def all(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        return self.add("not", self.any(self.add("not", x), axes, keep=keep))
+
+    def is_infinite(self, x: int) -> int:
+        return self.add("equal", self.add("abs", x), self.constant(math.inf))
+
     def swap(self, x: int) -> int:
         """Return each matrix transposed: the last two axes."""
         rank = len(self.shapes[x])
@@ -279,11 +268,11 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 
 def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shape:
-    if kind in UNARY or kind in BINARY or kind in {"rounded", "select", "is_max"}:
+    if kind in UNARY or kind in BINARY or kind in {"rounded", "select", "is_max", "cumsum"}:
         return shapes[0] if kind == "rounded" else np.broadcast_shapes(*shapes)
     if kind == "matmul":
         return _product(*shapes)
-    if kind in {"sum", "max"}:
+    if kind in {"sum", "prod", "max"}:
         return tuple(size for axis, size in enumerate(shapes[0]) if axis not in given["axes"])
     if kind == "transpose":
         return tuple(shapes[0][axis] for axis in given["axes"])

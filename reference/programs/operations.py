@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cases.captured import Operation
 from reference.arithmetic import EXACT, Bounded, Real
 from reference.programs.functions import FUNCTIONS, Function
+from reference.programs.uncommon import as_objects, cumsum, fmod, prod, real_power, rounded_ball, whole
 
 Balls = NDArray[np.object_]
 Truths = NDArray[np.bool_]
@@ -40,7 +41,7 @@ class Truth:
 def apply(operation: Operation, inputs: Sequence[Any]) -> Any:
     """Return what an operation gives for these operands: all `Bounded`, or all balls, or truth values."""
     result = RULES[operation.kind](operation, *inputs)
-    return result if isinstance(result, Bounded | Truth) else _object(result)
+    return result if isinstance(result, Bounded | Truth) else as_objects(result)
 
 
 # What only moves elements, by a function of arrays.
@@ -114,6 +115,31 @@ def _scatter(operation: Operation, x: Any) -> Any:
 # Arithmetic.
 
 
+def _with_infinities(rule: Callable[..., Any], *, scales: bool = False) -> Callable[..., Any]:
+    """Let a rule take an infinite number that is exact, as a mask of attention has, and be exact there.
+
+    What it gives is 0, ±1 or infinite, whatever a finite operand beside it is; where the rule `scales`, by
+    the other operand, the sign of that must be certain.
+    """
+
+    def applied(operation: Operation, *operands: Any) -> Any:
+        result = rule(operation, *operands)
+        if not isinstance(result, Bounded) or not any(np.isinf(one.value).any() for one in operands):
+            return result
+        infinite = [np.isinf(one.value) & (np.asarray(one.error) == 0) for one in operands]
+        certain = [
+            there | (one.magnitude > one.error if scales else np.isfinite(one.value + one.error))
+            for one, there in zip(operands, infinite, strict=True)
+        ]
+        is_simple = np.isinf(result.value) | np.isin(result.value, (-1.0, 0.0, 1.0))
+        settled = np.logical_or.reduce(np.broadcast_arrays(*infinite)) & is_simple
+        settled = settled & np.logical_and.reduce(np.broadcast_arrays(*certain))
+        error = np.where(settled, 0.0, np.broadcast_to(result.error, result.shape))
+        return replace(result, error=error, terms=1)
+
+    return applied
+
+
 # Units by which the derivative that a library has for its own function may be off, of its operand, of its
 # result and of 1, times the gradient that it is given; tests/test_programs.py holds both frameworks to it.
 LIBRARY_UNITS: Final = 8
@@ -159,13 +185,7 @@ def _sum(operation: Operation, x: Any) -> Any:
     axes = operation.parameters["axes"]
     if isinstance(x, Bounded):
         return x.sum(axis=axes)
-    return _object(np.add.reduce(x, axis=axes))
-
-
-def _object(result: Any) -> Balls:
-    array = np.empty(np.shape(result), dtype=object)
-    array[...] = result
-    return array
+    return as_objects(np.add.reduce(x, axis=axes, initial=flint.arb(0)))
 
 
 def _matmul(_: Operation, a: Any, b: Any) -> Any:
@@ -224,7 +244,7 @@ def _max(operation: Operation, x: Any) -> Any:
     result = rows[..., 0]
     for i in range(1, rows.shape[-1]):
         result = np.frompyfunc(flint.arb.max, 2, 1)(result, rows[..., i])
-    return _object(result)
+    return as_objects(result)
 
 
 # Truth values.
@@ -248,10 +268,12 @@ def _is_decided(t: flint.arb) -> bool:
 
 
 def _difference(a: Any, b: Any) -> Any:
+    """Return a − b, of two infinities that are the same 0."""
     if not isinstance(a, Bounded):
-        return a - b
+        return np.frompyfunc(lambda p, q: p - q if p.is_finite() or p != q else flint.arb(0), 2, 1)(a, b)
     error = np.asarray(a.error + b.error) + np.zeros(np.broadcast_shapes(a.shape, b.shape))
-    return Bounded(a.value - b.value, error, a.format)  # of two of its numbers the sign is exact
+    value = np.where(np.isinf(a.value) & (a.value == b.value), 0.0, a.value - b.value)
+    return Bounded(value, error, a.format)  # of two of its numbers the sign is exact
 
 
 def _greater(operation: Operation, a: Any, b: Any) -> Truth:
@@ -303,7 +325,7 @@ def _select(operation: Operation, condition: Truth, a: Any, b: Any) -> Any:
         if unsure.any():
             hull = np.frompyfunc(flint.arb.union, 2, 1)(np.broadcast_to(a, operation.shape), b)
             chosen = np.where(unsure, hull, chosen)
-        return _object(chosen)
+        return as_objects(chosen)
     ends = [np.broadcast_to(part, operation.shape) for part in (a.value, a.error, b.value, b.error)]
     chosen, error = np.where(value, ends[0], ends[2]), np.where(value, ends[1], ends[3])
     if unsure.any():
@@ -328,26 +350,34 @@ def _negative(_: Operation, x: Any) -> Any:
 
 
 def _function(function: Function) -> Callable[..., Any]:
-    return lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x)
+    return _with_infinities(
+        lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x)
+    )
 
 
 RULES: Final[dict[str, Callable[..., Any]]] = {
     **{name: _function(function) for name, function in FUNCTIONS.items()},
     **MOVES,
-    "add": lambda _, a, b: a + b,
-    "subtract": lambda _, a, b: a - b,
-    "multiply": lambda _, a, b: a * b,
-    "divide": lambda _, a, b: a / b,
+    "add": _with_infinities(lambda _, a, b: a + b),
+    "subtract": _with_infinities(lambda _, a, b: a - b),
+    "multiply": _with_infinities(lambda _, a, b: a * b, scales=True),
+    "divide": _with_infinities(lambda _, a, b: a / b, scales=True),
     "negative": _negative,
     "abs": lambda _, x: abs(x),
     "sign": _sign,
     "power": _power,
+    "real_power": real_power,
+    "floor": whole(np.floor, flint.arb.floor),
+    "round": whole(np.rint, rounded_ball),
+    "fmod": fmod,
     "maximum": _extreme(np.maximum, flint.arb.max),
     "minimum": _extreme(np.minimum, flint.arb.min),
     "matmul": _matmul,
     "rounded": _rounded,
     "convert": _convert,
     "sum": _sum,
+    "prod": prod,
+    "cumsum": cumsum,
     "max": _max,
     "scatter": _scatter,
     "greater": _greater,
@@ -363,4 +393,4 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
 
 def balls_of(array: Real) -> Balls:
     """Take binary numbers as they are: a ball of radius 0 for each."""
-    return _object(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
+    return as_objects(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
