@@ -350,9 +350,7 @@ def _negative(_: Operation, x: Any) -> Any:
 
 
 def _function(function: Function) -> Callable[..., Any]:
-    return _with_infinities(
-        lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x)
-    )
+    return _with_infinities(lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x))
 
 
 RULES: Final[dict[str, Callable[..., Any]]] = {

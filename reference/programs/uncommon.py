@@ -73,9 +73,7 @@ def real_power(_: Operation, x: Any, y: Any) -> Any:
     if not isinstance(x, Bounded):
         return np.frompyfunc(operator.pow, 2, 1)(x, y)
     value, form = np.power(x.value, y.value), x.format
-    ends = [
-        np.power(x.value + p * x.error, y.value + q * y.error) for p in (-1.0, 1.0) for q in (-1.0, 1.0)
-    ]
+    ends = [np.power(x.value + p * x.error, y.value + q * y.error) for p in (-1.0, 1.0) for q in (-1.0, 1.0)]
     moved = np.maximum.reduce([np.abs(end - value) for end in ends])
     size = np.abs(value) + moved
     own = 2 * POWER_ULPS * (form.unit_roundoff + form.evaluation) * size + 2 * form.underflow
