@@ -24,20 +24,30 @@ Shape = tuple[int, ...]
 
 # Element by element, operands broadcast by NumPy's rules.
 UNARY: Final = frozenset(
-    "negative exp exp2 log log2 log10 log1p expm1 tanh logistic erf erfc erf_slope erfinv sqrt rsqrt abs sign "
-    "sin cos asin acos atan sinh cosh asinh acosh atanh floor round power convert stop not".split()
-)
+    [
+        "negative", "exp", "exp2", "log", "log2", "log10", "log1p", "expm1", "tanh", "logistic", "erf",
+        "erfc", "erf_slope", "erfinv", "sqrt", "rsqrt", "abs", "sign", "sin", "cos", "asin", "acos",
+        "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "floor", "round", "power", "convert", "stop",
+        "not",
+    ]
+)  # fmt: skip
 BINARY: Final = frozenset(
-    "add subtract multiply divide maximum minimum real_power fmod greater greater_equal equal and or".split()
-)
+    [
+        "add", "subtract", "multiply", "divide", "maximum", "minimum", "real_power", "fmod", "greater",
+        "greater_equal", "equal", "and", "or",
+    ]
+)  # fmt: skip
 OTHERS: Final = frozenset(
-    "rounded select reshape transpose broadcast sum prod cumsum max is_max matmul gather scatter".split()
-)
+    [
+        "rounded", "select", "reshape", "transpose", "broadcast", "sum", "prod", "cumsum", "max",
+        "is_max", "matmul", "gather", "scatter",
+    ]
+)  # fmt: skip
 OPERATIONS: Final = UNARY | BINARY | OTHERS
 HALF: Final = 0.5
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
 # Which take truth values as 1 and 0.
-ARITHMETIC: Final = frozenset("add subtract multiply divide sum prod cumsum matmul".split())
+ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "prod", "cumsum", "matmul"])
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
 
@@ -51,11 +61,11 @@ class Operation:
     """One line: value `number` = `kind`(`inputs`), of this shape.
 
     The parameters, by kind: power `exponent` (a whole number); reshape, broadcast `shape`; transpose `axes`;
-    sum, prod, max, is_max `axes` (reduced away, but kept by is_max); cumsum `axes`, one; gather `indices` into
-    its inputs, each flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added
-    to; greater `ties`, whether equal operands leave it open. round rounds halves to even; fmod has the sign of
-    its first operand, as C's. rounded is its first operand, a gradient, as a library's own
-    derivative may give it; the others are the gradient of the call's result, its operand and its result.
+    sum, prod, max, is_max `axes` (reduced away, but kept by is_max); cumsum `axes`, one; gather `indices`
+    into its inputs, each flattened and joined, −1 for 0; scatter the same and `shape`, where each element is
+    added to; greater `ties`, whether equal operands leave it open. round rounds halves to even; fmod has the
+    sign of its first operand, as C's. rounded is its first operand, a gradient, as a library's own derivative
+    may give it; the others are the gradient of the call's result, its operand and its result.
     convert rounds its operand to the format of the line.
     """
 

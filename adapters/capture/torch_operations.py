@@ -23,12 +23,12 @@ from cases.captured import Builder, NotCapturedError
 SAME: Final = {
     "neg": "negative", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh",
     "sigmoid": "logistic", "erf": "erf", "erfc": "erfc", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "sign": "sign", "sin": "sin", "cos": "cos", "detach": "stop", "mul": "multiply", "maximum": "maximum",
+    "sign": "sign", "sin": "sin", "cos": "cos", "detach": "stop", "maximum": "maximum",
     "minimum": "minimum", "gt": "greater", "ge": "greater_equal", "logical_not": "not",
     "bitwise_not": "not", "logical_and": "and", "logical_or": "or", "bmm": "matmul", "mm": "matmul",
-    "bitwise_and": "and", "bitwise_or": "or", "exp2": "exp2", "log2": "log2", "log10": "log10", "asin": "asin",
-    "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh", "asinh": "asinh", "acosh": "acosh",
-    "atanh": "atanh", "erfinv": "erfinv", "floor": "floor", "fmod": "fmod", "sgn": "sign",
+    "bitwise_and": "and", "bitwise_or": "or", "exp2": "exp2", "log2": "log2", "log10": "log10",
+    "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh", "asinh": "asinh",
+    "acosh": "acosh", "atanh": "atanh", "erfinv": "erfinv", "floor": "floor", "fmod": "fmod", "sgn": "sign",
 }  # fmt: skip
 
 
@@ -280,8 +280,20 @@ def _nothing(r: Lines, args: Any, _: Any, shape: Any) -> Any:
     return torch.zeros(shape, dtype=torch.bool)
 
 
-def _unequal(r: Lines, args: Any, _: Any, __: Any) -> int:
-    return r.b.add("not", r.b.add("equal", *map(r.number, args[:2])))
+def _multiplied(r: Lines, args: Any, _: Any, __: Any) -> int:
+    x, y = map(r.number, args[:2])
+    return r.b.add("and" if r.b.is_truth(x) and r.b.is_truth(y) else "multiply", x, y)
+
+
+def _equal(r: Lines, args: Any, _: Any, shape: Any) -> Any:
+    """x = x asks for NaN, which no right program meets here."""
+    x, y = map(r.number, args[:2])
+    return torch.ones(shape, dtype=torch.bool) if x == y else r.b.add("equal", x, y)
+
+
+def _unequal(r: Lines, args: Any, kwargs: Any, shape: Any) -> Any:
+    equal = _equal(r, args, kwargs, shape)
+    return r.b.add("not", equal) if isinstance(equal, int) else ~equal
 
 
 def _squared_error(r: Lines, args: Any, _: Any, __: Any) -> int:
@@ -332,7 +344,7 @@ RULES: Final[dict[str, Rule]] = {
     "_native_batch_norm_legit": _batch_norm,
     "_native_batch_norm_legit_functional": _batch_norm,
     "cat": _joined, "stack": _stacked, "split": _split, "split_with_sizes": _split, "unbind": _unbound,
-    "eq": _same("equal"), "full_like": lambda r, args, kwargs, shape: torch.full(shape, args[1]),
+    "mul": _multiplied, "eq": _equal, "full_like": lambda r, args, kwargs, shape: torch.full(shape, args[1]),
     "where": _where, "mse_loss": _squared_error, "nll_loss_forward": _nll,
     "view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),
     "_unsafe_view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),

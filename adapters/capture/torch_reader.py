@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.fx import Interpreter, Node, map_arg
+from torch.fx import Interpreter, Node, map_arg, traceback
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from adapters.capture.torch_lines import Line, Lines, name_of
 from adapters.capture.torch_operations import RULES
 from adapters.capture.torch_order import CHOSEN, ORDERED, in_order
-from adapters.capture.torch_writes import WRITES, put_by, written
+from adapters.capture.torch_writes import WRITES, put
 from cases.captured import Builder, NotCapturedError
 from cases.protocol import SIXTEEN_BITS
 
@@ -38,8 +39,10 @@ MOVES: Final = frozenset(
         "narrow",
         "take",
         "index_select",
+        "masked_select",
     ]
 )
+PLACED: Final = MOVES | WRITES.keys() | ORDERED | CHOSEN
 CONVERSIONS: Final = frozenset(["to", "type", "type_as", "float", "double", "half", "bfloat16"])
 NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
 
@@ -61,7 +64,8 @@ class Reader(Lines):
 
     def read(self, graph: Any) -> list[Any]:
         """Return the values that the graph returns."""
-        self._graph, known = graph, dict[str, Any]()
+        self._graph = graph = _without_writes(graph, self._leaves)
+        known: dict[str, Any] = {}
         given = iter(self._given)
         for node in graph.graph.nodes:
             if node.op == "placeholder":
@@ -73,7 +77,7 @@ class Reader(Lines):
                 return [known[one.name] if isinstance(one, Node) else one for one in results]
             else:
                 known[node.name] = self._call(node, known)
-                if node.target.__name__.partition(".")[0].endswith("_"):  # it has written to its operand
+                if _writes(node):  # to its operand
                     known[node.args[0].name] = known[node.name]
         raise NotCapturedError("the function returns nothing, expected one tensor")
 
@@ -129,29 +133,33 @@ class Reader(Lines):
 
     def _rule(self, name: str, node: Any, args: Any, kwargs: Any, shape: Any) -> Any:
         if name in {*NOTHING, "view"}:
-            dtype = _dtype(node)
-            if self.b.is_truth(args[0].number):
-                return args[0] if dtype is torch.bool else Line(self.b.as_number(args[0].number))
-            if not dtype.is_floating_point:
-                raise NotCapturedError(f"a conversion to {dtype} is not known")
-            args = (Line(self.b.convert(args[0].number, self.b.dtype)), *args[1:])
+            args = (self._converted(args[0], _dtype(node)), *args[1:])
         if name in NOTHING:
             return args[0]
-        if name in MOVES:
-            return Line(self._moved(node.target, args, kwargs))
-        if name == "index_put":
-            return Line(put_by(self, node.target, args, kwargs))
-        if name in WRITES:
-            return Line(written(self, node.target, args, kwargs, WRITES[name]))
-        if name in ORDERED:
-            return self._ordered(name, node, args, kwargs)
-        if name in CHOSEN:
-            return self._of_this_run(node)
+        if name in PLACED:
+            return self._placed(name, node, args, kwargs)
         rule = RULES.get(name)
         if rule is None:
             raise NotCapturedError(f"{name} is not known")
         result = rule(self, args, kwargs, shape)
         return tuple(map(_line, result)) if isinstance(result, tuple) else _line(result)
+
+    def _converted(self, x: Line, dtype: torch.dtype) -> Line:
+        if self.b.is_truth(x.number):
+            return x if dtype is torch.bool else Line(self.b.as_number(x.number))
+        if not dtype.is_floating_point:
+            raise NotCapturedError(f"a conversion to {dtype} is not known")
+        return Line(self.b.convert(x.number, self.b.dtype))
+
+    def _placed(self, name: str, node: Any, args: Any, kwargs: Any) -> Any:
+        """Return what only puts elements in other places, by indices that are known."""
+        if name in CHOSEN:
+            return self._of_this_run(node)
+        if name in ORDERED:
+            return self._ordered(name, node, args, kwargs)
+        if name in MOVES:
+            return Line(self._moved(node.target, args, kwargs))
+        return Line(put(self, name, node.target, args, kwargs))
 
     @cached_property
     def _run(self) -> Mapping[Any, Any]:
@@ -182,6 +190,20 @@ class Reader(Lines):
             raise NotCapturedError("indices that depend on the inputs are not known")
         positions = torch.from_numpy(self.b.positions(source))
         return self.b.gather(target(positions, *others, **kwargs).numpy(), source)
+
+
+def _writes(node: Any) -> bool:
+    name = getattr(node.target, "__name__", "").partition(".")[0]
+    return node.op == "call_function" and name.endswith("_") and not name.startswith("__")
+
+
+def _without_writes(graph: Any, leaves: Sequence[Tensor]) -> Any:
+    """Return a graph without writes in place, which a function that PyTorch puts together may have left."""
+    if not any(map(_writes, graph.graph.nodes)):
+        return graph
+    again = torch.func.functionalize(Interpreter(graph).run, remove="mutations_and_views")
+    with traceback.preserve_node_meta():
+        return make_fx(again)(*leaves)
 
 
 def _stopped(b: Builder, result: Any) -> Any:

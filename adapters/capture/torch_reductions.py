@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from adapters.capture.running import running_extreme, running_logsumexp, running_product
@@ -72,6 +73,14 @@ def _running(r: Lines, args: Any, _: Any, __: Any) -> int:
     return r.b.add("cumsum", x, axes=(args[1] % rank,)) if rank else x
 
 
+def _along(running: Callable[[Builder, int, int], int]) -> Rule:
+    return lambda r, args, _, __: running(r.b, r.number(args[0]), args[1])
+
+
+def _with_places(running: Callable[[Builder, int, int], int]) -> Rule:
+    return lambda r, args, _, __: (running(r.b, r.number(args[0]), args[1]), None)
+
+
 def _variance_and_mean(r: Lines, args: Any, kwargs: Any, _: Any) -> tuple[int, int]:
     x, axes = r.number(args[0]), axes_of(given(args, kwargs, 1, "dim", None))
     return variance(r.b, x, axes, kwargs), r.b.mean(x, axes, keep=kwargs.get("keepdim", False))
@@ -94,8 +103,7 @@ RULES: Final[dict[str, Rule]] = {
     "any": _reduced("any"), "all": _reduced("all"), "max": _extreme("max", "maximum"),
     "min": _extreme("min", "minimum"), "aminmax": _both_extremes, "linalg_vector_norm": _norm,
     "prod": _product, "cumsum": _running, "var": _variance, "var_mean": _variance_and_mean,
-    "cumprod": lambda r, args, kwargs, shape: running_product(r.b, r.number(args[0]), args[1]),
-    "logcumsumexp": lambda r, args, kwargs, shape: running_logsumexp(r.b, r.number(args[0]), args[1]),
-    "cummax": lambda r, args, _, __: (running_extreme(r.b, r.number(args[0]), args[1], is_max=True), None),
-    "cummin": lambda r, args, _, __: (running_extreme(r.b, r.number(args[0]), args[1], is_max=False), None),
+    "cumprod": _along(running_product), "logcumsumexp": _along(running_logsumexp),
+    "cummax": _with_places(partial(running_extreme, is_max=True)),
+    "cummin": _with_places(partial(running_extreme, is_max=False)),
 }  # fmt: skip

@@ -8,10 +8,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.capture.torch_lines import Line, Lines, Rule, known
+from adapters.capture.torch_lines import Line, Lines, Rule, given, known
 from cases.captured import NotCapturedError
 
 # Operations that put elements of several arguments in new places: which these are. PyTorch puts their
@@ -33,27 +34,27 @@ def written(r: Lines, target: Any, args: Sequence[Any], kwargs: Any, places: Seq
             moved.append(-1)
             continue
         numbers.append(number := r.number(args[place]))
-        positions = r.b.positions(number) + begin
+        positions = np.asarray(r.b.positions(number) + begin)
         is_tensor = isinstance(args[place], Line | Tensor)
         moved[place] = torch.from_numpy(positions) if is_tensor else int(positions)
         begin += positions.size
     return r.b.gather(target(*moved, **kwargs).numpy(), *numbers)
 
 
-def _put(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
-    """`index_put`: by indices that add, or by truth values that follow from the inputs."""
+def _put(r: Lines, args: Any) -> int:
+    """`index_put` by indices that add, or by truth values that follow from the inputs."""
     x, indices, values = args[:3]
     masks = [one for one in indices if isinstance(one, Line)]
-    b, number, written_ = r.b, r.number(x), r.number(values)
+    b, number, new = r.b, r.number(x), r.number(values)
     if masks:
-        if len(indices) > 1 or not b.is_truth(masks[0].number) or math.prod(b.shapes[written_]) != 1:
+        if len(indices) > 1 or not b.is_truth(masks[0].number) or math.prod(b.shapes[new]) != 1:
             raise NotCapturedError("indices that depend on the inputs are not known")
         mask = masks[0].number
         missing = len(b.shapes[number]) - len(b.shapes[mask])
         mask = b.reshape(mask, (*b.shapes[mask], *(1,) * missing))
-        return b.add("select", mask, b.reshape(written_, ()), number)
+        return b.add("select", mask, b.reshape(new, ()), number)
     at = torch.ops.aten.index(torch.from_numpy(b.positions(number)), indices).numpy()
-    return _added(r, number, b.broadcast(written_, at.shape), at)
+    return _added(r, number, b.broadcast(new, at.shape), at)
 
 
 def _added(r: Lines, x: int, values: int, at: Any) -> int:
@@ -70,12 +71,18 @@ def _scatter_add(r: Lines, args: Any, _: Any, __: Any) -> int:
     return _added(r, number, source if own.shape == b.shapes[source] else b.gather(own, source), at)
 
 
-def put_by(r: Lines, target: Any, args: Any, kwargs: Any) -> int:
-    """Write by indices: over what is there or, where it accumulates, added to it."""
-    masks = any(isinstance(one, Line) for one in args[1])
-    if masks or (args[3] if len(args) > 3 else kwargs.get("accumulate", False)):  # noqa: PLR2004
-        return _put(r, args, kwargs, None)
-    return written(r, target, args, kwargs, WRITES["index_put"])
+def put(r: Lines, name: str, target: Any, args: Any, kwargs: Any) -> int:
+    """Write over what is there or, by indices that accumulate, add to it."""
+    if name == "index_put":
+        has_masks = any(isinstance(one, Line) for one in args[1])
+        if has_masks or given(args, kwargs, 3, "accumulate", False):
+            return _put(r, args)
+        at = torch.ops.aten.index(torch.from_numpy(r.b.positions(r.number(args[0]))), args[1])
+        if r.b.positions(r.number(args[2])).size > 1 and at.unique().numel() < at.numel():
+            raise NotCapturedError(
+                "what is written twice to one place, which PyTorch leaves open, is not known"
+            )
+    return written(r, target, args, kwargs, WRITES[name])
 
 
 RULES: Final[dict[str, Rule]] = {"scatter_add": _scatter_add}

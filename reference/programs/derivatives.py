@@ -115,7 +115,8 @@ def _divide(b: Builder, op: Operation, g: int) -> tuple[int, int]:
 def _real_power(b: Builder, op: Operation, g: int) -> tuple[int, int]:
     """∂xʸ/∂x = y·xʸ⁻¹, and ∂xʸ/∂y = xʸ log x, taken as 0 where x is 0."""
     x, y = op.inputs
-    below = b.add("real_power", x, b.add("subtract", y, b.constant(1.0)))
+    one_less = b.constant(b.constants[y] - 1) if y in b.constants else b.add("subtract", y, b.constant(1.0))
+    below = b.add("real_power", x, one_less)
     is_zero = b.add("equal", x, b.constant(0.0))
     logarithm = b.add("log", b.add("select", is_zero, b.constant(1.0), x))
     of_x, of_y = b.add("multiply", y, below), b.add("multiply", op.number, logarithm)

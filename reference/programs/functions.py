@@ -1,8 +1,8 @@
 """Functions of one number that a program may call: their values, their balls, and how far each may be off.
 
-All are monotone, or convex and even as cosh, but for sine, cosine and the slope of erf, which move by no more
-than a factor of their argument. So an operand that is known to ± e is evaluated at both ends: nothing else has to be known of a
-function, and its derivative is a line of its own.
+All are monotone, or convex and even as cosh, but for sine, cosine and the slope of erf, which move by no
+more than a factor of their argument. So an operand that is known to ± e is evaluated at both ends: nothing
+else has to be known of a function, and its derivative is a line of its own.
 """
 
 # ruff: noqa: ANN401 - python-flint has no types

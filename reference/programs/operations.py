@@ -172,7 +172,9 @@ def _convert(_: Operation, x: Any) -> Any:
 
 def _size_of_call(g: Bounded, of_result: Bounded, x: Bounded, result: Bounded) -> Real:
     if of_result.shape == g.shape == x.shape:
-        size: Real = (1 + x.magnitude + result.magnitude) * of_result.magnitude
+        # From an operand whose unit is 1 or more, as of what stands for −∞ in a mask, nothing follows.
+        operand = np.where(x.magnitude * g.format.unit_roundoff < 1, x.magnitude, 0.0)
+        size: Real = (1 + operand + result.magnitude) * of_result.magnitude
         return size
     largest = [
         float(np.max(np.where(np.isfinite(one.magnitude), one.magnitude, 0.0), initial=0.0))

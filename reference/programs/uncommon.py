@@ -21,7 +21,7 @@ POWER_ULPS: Final = 8
 NOISE: Final = 16 * 2.0**-53
 
 
-def as_objects(result: Any) -> Balls:
+def as_objects(result: Any) -> NDArray[np.object_]:
     array = np.empty(np.shape(result), dtype=object)
     array[...] = result
     return array
@@ -121,11 +121,15 @@ def fmod(_: Operation, x: Any, y: Any) -> Any:
     return Bounded(value, np.where(is_open, size + reach + carried, error), x.format)
 
 
+def _has_sign_of(r: flint.arb, x: flint.arb) -> bool:
+    return r == 0 or (r > 0 and x > 0) or (r < 0 and x < 0)
+
+
 def _fmod_ball(x: flint.arb, y: flint.arb) -> flint.arb:
     quotient = (x / y).mid().floor()
     rests = [x - y * (quotient + i) for i in (-1, 0, 1)]
     size = abs(y)
-    certain = [r for r in rests if abs(r) < size and (r == 0 or (r > 0) == (x > 0) and (r > 0 or r < 0))]
+    certain = [r for r in rests if abs(r) < size and _has_sign_of(r, x)]
     if len(certain) == 1:
         return certain[0]
     return flint.arb(0, size.upper())
