@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.fx import traceback
 from torch.overrides import TorchFunctionMode
 
+from cases.captured import ASKED, NotCapturedError
+
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
 OURS: Final = frozenset({HERE, HERE.parent.parent / "reports"})
@@ -30,6 +32,9 @@ LIBRARY: Final = {
 }  # fmt: skip
 
 
+TO_NUMPY: Final = frozenset(["numpy", "__array__", "tolist"])
+
+
 class Calls(TorchFunctionMode):
     """Sees each call that returns a tensor of one number format, by its number from 1.
 
@@ -43,13 +48,16 @@ class Calls(TorchFunctionMode):
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += 1
         self.begin(func)
-        result = func(*args, **(kwargs or {}))
+        result = self.call(func, args, kwargs or {})
         if isinstance(result, Tensor) and result.dtype is self._dtype and _level() == self._level:
             self.keep(func, result)
         return result
 
     def begin(self, func: Any) -> None:
         pass
+
+    def call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        return func(*args, **kwargs)
 
     def keep(self, func: Any, result: Tensor) -> None:
         raise NotImplementedError
@@ -71,6 +79,19 @@ class Places(Calls):
         is_forward = torch.is_grad_enabled() or _is_in_custom_function()
         parts = place_of_caller(), call, "" if is_forward else "constant", str(self.count), name
         traceback.set_stack_trace(["\n".join(parts)])
+
+    def call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call it. Raises NotCapturedError where it asks what the numbers are, as `if x.sum() > 0`."""
+        place = place_of_caller()
+        asked = NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
+        if getattr(func, "__name__", "") in TO_NUMPY:
+            raise asked
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError as error:
+            if "value out of a tracing tensor" not in str(error):
+                raise
+            raise asked from error
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in
         self.kept[self.count] = result.clone()
