@@ -48,8 +48,13 @@ HALF: Final = 0.5
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
 # Which take truth values as 1 and 0.
 ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "prod", "cumsum", "matmul"])
+# Whose results are truth values where their operands are.
+CARRIES: Final = frozenset(["reshape", "transpose", "broadcast", "gather", "stop"])
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
+
+# What a program does that is another for other inputs.
+ASKED: Final = "a Python number, truth value, NumPy array or shape that depends on the inputs is not known"
 
 
 class NotCapturedError(Exception):
@@ -131,7 +136,10 @@ class Builder:
         self.dtype = ""  # of the lines that are added next
         self.place = self.source = self.call = ""  # of the lines that are added next
         self._scalars: dict[float, int] = {}
-        self._truths = {one.number for one in self.operations if one.kind in TRUTHS}
+        self._truths: set[int] = set()
+        for one in self.operations:
+            if one.kind in TRUTHS or (one.kind in CARRIES and self.is_truth(one.inputs[0])):
+                self._truths.add(one.number)
 
     def program(self, *outputs: int) -> CapturedProgram:
         given, constants = MappingProxyType(self.inputs), MappingProxyType(self.constants)
@@ -177,15 +185,22 @@ class Builder:
         """Write one line down and return its number; raises ValueError for operands that do not fit."""
         if kind in ARITHMETIC:
             inputs = tuple(self.as_number(one) if self.is_truth(one) else one for one in inputs)
+        if kind == "select" and self.is_truth(inputs[1]):
+            return self._chosen(*inputs)
         shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
         number = self._new(shape)
-        if kind in TRUTHS:
+        if kind in TRUTHS or (kind in CARRIES and self.is_truth(inputs[0])):
             self._truths.add(number)
         given = MappingProxyType(parameters)
         self.operations.append(
             Operation(number, kind, inputs, shape, given, self.place, self.source, self.call, self.dtype)
         )
         return number
+
+    def _chosen(self, condition: int, a: int, b: int) -> int:
+        """Choose between truth values."""
+        otherwise = self.add("and", self.add("not", condition), b)
+        return self.add("or", self.add("and", condition, a), otherwise)
 
     def convert(self, x: int, dtype: str) -> int:
         """Round to another number format, to which the lines that are added next belong then."""
@@ -241,6 +256,12 @@ class Builder:
 
     def exclusive_or(self, a: int, b: int) -> int:
         return self.add("and", self.add("or", a, b), self.add("not", self.add("and", a, b)))
+
+    def equal(self, a: int, b: int) -> int:
+        """Whether two numbers, or two truth values, are equal."""
+        if self.is_truth(a) and self.is_truth(b):
+            return self.add("not", self.exclusive_or(a, b))
+        return self.add("equal", a, b)
 
     def any(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
         """Whether any truth value along the axes holds."""

@@ -38,3 +38,10 @@ def running_logsumexp(b: Builder, x: int, axis: int, *, backwards: bool = False)
     shift = b.add("stop", b.reduce("max", gathered, last, keep=True))
     total = b.reduce("sum", b.add("exp", b.add("subtract", gathered, shift)), last)
     return b.add("add", b.add("log", total), b.reshape(shift, b.shapes[total]))
+
+
+def running_sum(b: Builder, x: int, axis: int, *, backwards: bool = False) -> int:
+    if not backwards:
+        return b.add("cumsum", x, axes=(axis,))
+    order = np.flip(b.positions(x), axis)
+    return b.gather(order, b.add("cumsum", b.gather(order, x), axes=(axis,)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from adapters.capture.running import running_extreme, running_logsumexp, running_product
+from adapters.capture.running import running_extreme, running_logsumexp, running_product, running_sum
 from adapters.capture.torch_lines import Lines, Rule, axes_of, given
 from cases.captured import Builder
 
@@ -70,7 +70,7 @@ def _product(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
 def _running(r: Lines, args: Any, _: Any, __: Any) -> int:
     x = r.number(args[0])
     rank = len(r.b.shapes[x])
-    return r.b.add("cumsum", x, axes=(args[1] % rank,)) if rank else x
+    return running_sum(r.b, x, args[1] % rank) if rank else x
 
 
 def _along(running: Callable[[Builder, int, int], int]) -> Rule:

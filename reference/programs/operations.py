@@ -17,10 +17,20 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.captured import Operation
+from cases.captured import TRUTHS, Operation
 from reference.arithmetic import EXACT, Bounded, Real
 from reference.programs.functions import FUNCTIONS, Function
-from reference.programs.uncommon import as_objects, cumsum, fmod, prod, real_power, rounded_ball, whole
+from reference.programs.powers import (
+    as_objects,
+    cumsum,
+    fmod,
+    largest,
+    power,
+    prod,
+    real_power,
+    rounded_ball,
+    whole,
+)
 
 Balls = NDArray[np.object_]
 Truths = NDArray[np.bool_]
@@ -40,8 +50,19 @@ class Truth:
 
 def apply(operation: Operation, inputs: Sequence[Any]) -> Any:
     """Return what an operation gives for these operands: all `Bounded`, or all balls, or truth values."""
+    if not math.prod(operation.shape):
+        return _empty(operation, inputs[0])
     result = RULES[operation.kind](operation, *inputs)
     return result if isinstance(result, Bounded | Truth) else as_objects(result)
+
+
+def _empty(operation: Operation, like: Any) -> Any:
+    """Return an array without elements."""
+    if isinstance(like, Bounded) and operation.kind not in TRUTHS:
+        return Bounded.exact(np.zeros(operation.shape), like.format)
+    if isinstance(like, Truth) or operation.kind in TRUTHS:
+        return Truth(*np.zeros((2, *operation.shape), np.bool_))
+    return as_objects(np.zeros(operation.shape))
 
 
 # What only moves elements, by a function of arrays.
@@ -83,6 +104,10 @@ MOVES: Final = {**_MOVES, "gather": _gather}
 
 def _joined(inputs: Sequence[Any]) -> Any:
     flat = [moved(x, lambda a: a.reshape(-1)) for x in inputs]
+    if isinstance(flat[0], Truth):
+        return Truth(
+            *(np.concatenate(part) for part in zip(*((x.value, x.unsure) for x in flat), strict=True))
+        )
     if not isinstance(flat[0], Bounded):
         return np.concatenate(flat)
     errors = np.concatenate([np.broadcast_to(x.error, x.shape) for x in flat])
@@ -190,9 +215,9 @@ def _sum(operation: Operation, x: Any) -> Any:
     return as_objects(np.add.reduce(x, axis=axes, initial=flint.arb(0)))
 
 
-def _matmul(_: Operation, a: Any, b: Any) -> Any:
+def _matmul(operation: Operation, a: Any, b: Any) -> Any:
     if isinstance(a, Bounded):
-        return a @ b
+        return a @ b if a.shape[-1] else Bounded.exact(np.zeros(operation.shape), a.format)
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     left = np.broadcast_to(a, (*batch, *a.shape[-2:]))
     right = np.broadcast_to(b, (*batch, *b.shape[-2:]))
@@ -208,23 +233,6 @@ def _matrix(block: Balls) -> flint.arb_mat:
     return flint.arb_mat(*block.shape, block.ravel().tolist())
 
 
-def _power(operation: Operation, x: Any) -> Any:
-    """x to a whole power: by repeated products or by the library's function, |n| roundings and one more."""
-    n = operation.parameters["exponent"]
-    if not isinstance(x, Bounded):
-        return np.frompyfunc(lambda t: t**n, 1, 1)(x)
-    value, form = x.value**n, x.format
-    size = np.abs(value)
-    carried: Any = EXACT
-    if not x.is_exact:
-        far, near = (np.abs(x.magnitude + sign * x.error) ** n for sign in (1, -1))
-        crosses = (n < 0) & (x.magnitude <= x.error)
-        carried = np.where(crosses, np.inf, np.maximum(np.abs(far - size), np.abs(near - size)))
-        carried = carried + 8 * 2.0**-53 * np.maximum(far, size) * (np.asarray(x.error) > 0)
-    error = form.error_bound(value, size.copy(), carried, abs(n) + 1, 2 * abs(n))
-    return Bounded(value, error, form, sizes=lambda: np.abs(x.scale**n) if n > 0 else np.abs(value))
-
-
 def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def extreme(_: Operation, a: Any, b: Any) -> Any:
         if not isinstance(a, Bounded):
@@ -234,19 +242,6 @@ def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -
         return Bounded(value, error, a.format, sizes=lambda: np.maximum(a.scale, b.scale))
 
     return extreme
-
-
-def _max(operation: Operation, x: Any) -> Any:
-    axes = operation.parameters["axes"]
-    if isinstance(x, Bounded):
-        error = EXACT if x.is_exact else np.max(np.broadcast_to(x.error, x.shape), axis=axes)
-        return Bounded(np.max(x.value, axis=axes), error, x.format, sizes=lambda: np.max(x.scale, axis=axes))
-    rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
-    rows = x.transpose((*rest, *axes)).reshape(*operation.shape, -1)
-    result = rows[..., 0]
-    for i in range(1, rows.shape[-1]):
-        result = np.frompyfunc(flint.arb.max, 2, 1)(result, rows[..., i])
-    return as_objects(result)
 
 
 # Truth values.
@@ -365,7 +360,7 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
     "negative": _negative,
     "abs": lambda _, x: abs(x),
     "sign": _sign,
-    "power": _power,
+    "power": power,
     "real_power": real_power,
     "floor": whole(np.floor, flint.arb.floor),
     "round": whole(np.rint, rounded_ball),
@@ -378,7 +373,7 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
     "sum": _sum,
     "prod": prod,
     "cumsum": cumsum,
-    "max": _max,
+    "max": largest,
     "scatter": _scatter,
     "greater": _greater,
     "greater_equal": _greater,

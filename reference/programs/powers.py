@@ -1,4 +1,4 @@
-"""Operations that few programs need, in both arithmetics: products, running sums, powers, whole parts."""
+"""Powers, products, running sums, largest elements and whole parts, in both arithmetics."""
 
 # ruff: noqa: ANN401 - an array of either arithmetic
 
@@ -66,6 +66,36 @@ def cumsum(operation: Operation, x: Any) -> Any:
     count = max(x.shape[axis], 1)
     error = x.format.error_bound(value, reach, carried, count, count, x.format.sums)
     return Bounded(value, error, x.format, sizes=lambda: np.cumsum(x.scale, axis))
+
+
+def power(operation: Operation, x: Any) -> Any:
+    """x to a whole power: by repeated products or by the library's function, |n| roundings and one more."""
+    n = operation.parameters["exponent"]
+    if not isinstance(x, Bounded):
+        return np.frompyfunc(lambda t: t**n, 1, 1)(x)
+    value, form = x.value**n, x.format
+    size = np.abs(value)
+    carried: Any = EXACT
+    if not x.is_exact:
+        far, near = (np.abs(x.magnitude + sign * x.error) ** n for sign in (1, -1))
+        crosses = (n < 0) & (x.magnitude <= x.error)
+        carried = np.where(crosses, np.inf, np.maximum(np.abs(far - size), np.abs(near - size)))
+        carried = carried + 8 * 2.0**-53 * np.maximum(far, size) * (np.asarray(x.error) > 0)
+    error = form.error_bound(value, size.copy(), carried, abs(n) + 1, 2 * abs(n))
+    return Bounded(value, error, form, sizes=lambda: np.abs(x.scale**n) if n > 0 else np.abs(value))
+
+
+def largest(operation: Operation, x: Any) -> Any:
+    axes = operation.parameters["axes"]
+    if isinstance(x, Bounded):
+        error = EXACT if x.is_exact else np.max(np.broadcast_to(x.error, x.shape), axis=axes)
+        return Bounded(np.max(x.value, axis=axes), error, x.format, sizes=lambda: np.max(x.scale, axis=axes))
+    rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    rows = x.transpose((*rest, *axes)).reshape(*operation.shape, -1)
+    result = rows[..., 0]
+    for i in range(1, rows.shape[-1]):
+        result = np.frompyfunc(flint.arb.max, 2, 1)(result, rows[..., i])
+    return as_objects(result)
 
 
 def real_power(_: Operation, x: Any, y: Any) -> Any:
