@@ -25,64 +25,39 @@ Shape = tuple[int, ...]
 # Element by element, operands broadcast by NumPy's rules.
 UNARY: Final = frozenset(
     [
-        "negative",
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "tanh",
-        "logistic",
-        "erf",
-        "erfc",
-        "erf_slope",
-        "sqrt",
-        "rsqrt",
-        "abs",
-        "sign",
-        "sin",
-        "cos",
-        "power",
-        "convert",
-        "stop",
+        "negative", "exp", "exp2", "log", "log2", "log10", "log1p", "expm1", "tanh", "logistic", "erf",
+        "erfc", "erf_slope", "erfinv", "sqrt", "rsqrt", "abs", "sign", "sin", "cos", "asin", "acos",
+        "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "floor", "round", "power", "convert", "stop",
         "not",
     ]
-)
+)  # fmt: skip
 BINARY: Final = frozenset(
     [
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "maximum",
-        "minimum",
-        "greater",
-        "greater_equal",
-        "equal",
-        "and",
-        "or",
+        "add", "subtract", "multiply", "divide", "maximum", "minimum", "real_power", "fmod", "greater",
+        "greater_equal", "equal", "and", "or",
     ]
-)
+)  # fmt: skip
 OTHERS: Final = frozenset(
     [
-        "rounded",
-        "select",
-        "reshape",
-        "transpose",
-        "broadcast",
-        "sum",
-        "max",
-        "is_max",
-        "matmul",
-        "gather",
-        "scatter",
+        "rounded", "select", "reshape", "transpose", "broadcast", "sum", "prod", "cumsum", "max",
+        "is_max", "matmul", "gather", "scatter",
     ]
-)
+)  # fmt: skip
 OPERATIONS: Final = UNARY | BINARY | OTHERS
+HALF: Final = 0.5
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
 # Which take truth values as 1 and 0.
-ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "matmul"])
+ARITHMETIC: Final = frozenset(["add", "subtract", "multiply", "divide", "sum", "prod", "cumsum", "matmul"])
+# Whose results are truth values where their operands are.
+CARRIES: Final = frozenset(["reshape", "transpose", "broadcast", "gather", "stop"])
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
+
+# What a program does that is another for other inputs.
+ASKED: Final = (
+    "the program takes a number, a truth value, a NumPy array or a shape out of an array that depends on its "
+    "inputs, which cannot be followed: compute it before, and pass it in"
+)
 
 
 class NotCapturedError(Exception):
@@ -94,10 +69,11 @@ class Operation:
     """One line: value `number` = `kind`(`inputs`), of this shape.
 
     The parameters, by kind: power `exponent` (a whole number); reshape, broadcast `shape`; transpose `axes`;
-    sum, max, is_max `axes` (reduced away, but kept by is_max); gather `indices` into its inputs, each
-    flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added to; greater
-    `ties`, whether equal operands leave it open. rounded is its first operand, a gradient, as a library's own
-    derivative may give it; the others are the gradient of the call's result, its operand and its result.
+    sum, prod, max, is_max `axes` (reduced away, but kept by is_max); cumsum `axes`, one; gather `indices`
+    into its inputs, each flattened and joined, −1 for 0; scatter the same and `shape`, where each element is
+    added to; greater `ties`, whether equal operands leave it open. round rounds halves to even; fmod has the
+    sign of its first operand, as C's. rounded is its first operand, a gradient, as a library's own derivative
+    may give it; the others are the gradient of the call's result, its operand and its result.
     convert rounds its operand to the format of the line.
     """
 
@@ -163,7 +139,10 @@ class Builder:
         self.dtype = ""  # of the lines that are added next
         self.place = self.source = self.call = ""  # of the lines that are added next
         self._scalars: dict[float, int] = {}
-        self._truths = {one.number for one in self.operations if one.kind in TRUTHS}
+        self._truths: set[int] = set()
+        for one in self.operations:
+            if one.kind in TRUTHS or (one.kind in CARRIES and self.is_truth(one.inputs[0])):
+                self._truths.add(one.number)
 
     def program(self, *outputs: int) -> CapturedProgram:
         given, constants = MappingProxyType(self.inputs), MappingProxyType(self.constants)
@@ -209,15 +188,22 @@ class Builder:
         """Write one line down and return its number; raises ValueError for operands that do not fit."""
         if kind in ARITHMETIC:
             inputs = tuple(self.as_number(one) if self.is_truth(one) else one for one in inputs)
+        if kind == "select" and self.is_truth(inputs[1]):
+            return self._chosen(*inputs)
         shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
         number = self._new(shape)
-        if kind in TRUTHS:
+        if kind in TRUTHS or (kind in CARRIES and self.is_truth(inputs[0])):
             self._truths.add(number)
         given = MappingProxyType(parameters)
         self.operations.append(
             Operation(number, kind, inputs, shape, given, self.place, self.source, self.call, self.dtype)
         )
         return number
+
+    def _chosen(self, condition: int, a: int, b: int) -> int:
+        """Choose between truth values."""
+        otherwise = self.add("and", self.add("not", condition), b)
+        return self.add("or", self.add("and", condition, a), otherwise)
 
     def convert(self, x: int, dtype: str) -> int:
         """Round to another number format, to which the lines that are added next belong then."""
@@ -254,6 +240,43 @@ class Builder:
         count = math.prod(shape[axis] for axis in over)
         return self.add("divide", self.reduce("sum", x, axes, keep=keep), self.constant(float(count)))
 
+    def raised(self, x: int, exponent: float) -> int:
+        """Return x to the power of one number."""
+        if exponent == int(exponent):
+            return self.add("power", x, exponent=int(exponent))
+        if abs(exponent) == HALF:
+            return self.add("sqrt" if exponent > 0 else "rsqrt", x)
+        return self.add("real_power", x, self.constant(exponent))
+
+    def ceil(self, x: int) -> int:
+        return self.add("negative", self.add("floor", self.add("negative", x)))
+
+    def tan(self, x: int) -> int:
+        return self.add("divide", self.add("sin", x), self.add("cos", x))
+
+    def smallest(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        return self.add("negative", self.reduce("max", self.add("negative", x), axes, keep=keep))
+
+    def exclusive_or(self, a: int, b: int) -> int:
+        return self.add("and", self.add("or", a, b), self.add("not", self.add("and", a, b)))
+
+    def equal(self, a: int, b: int) -> int:
+        """Whether two numbers, or two truth values, are equal."""
+        if self.is_truth(a) and self.is_truth(b):
+            return self.add("not", self.exclusive_or(a, b))
+        return self.add("equal", a, b)
+
+    def any(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        """Whether any truth value along the axes holds."""
+        count = self.reduce("sum", self.as_number(x), axes, keep=keep)
+        return self.add("greater", count, self.constant(HALF))
+
+    def all(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        return self.add("not", self.any(self.add("not", x), axes, keep=keep))
+
+    def is_infinite(self, x: int) -> int:
+        return self.add("equal", self.add("abs", x), self.constant(math.inf))
+
     def swap(self, x: int) -> int:
         """Return each matrix transposed: the last two axes."""
         rank = len(self.shapes[x])
@@ -279,11 +302,11 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 
 def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shape:
-    if kind in UNARY or kind in BINARY or kind in {"rounded", "select", "is_max"}:
+    if kind in UNARY or kind in BINARY or kind in {"rounded", "select", "is_max", "cumsum"}:
         return shapes[0] if kind == "rounded" else np.broadcast_shapes(*shapes)
     if kind == "matmul":
         return _product(*shapes)
-    if kind in {"sum", "max"}:
+    if kind in {"sum", "prod", "max"}:
         return tuple(size for axis, size in enumerate(shapes[0]) if axis not in given["axes"])
     if kind == "transpose":
         return tuple(shapes[0][axis] for axis in given["axes"])

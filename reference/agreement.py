@@ -82,7 +82,8 @@ def _finding(
     step: int, quantity: str, form: Format, worst: Worst, conventional: bool | None = None
 ) -> Finding:
     index, claimed, derived, low, tolerance, bound, digits, verdict = worst
-    off, ulp = abs(claimed - derived - low), form.ulp(derived)
+    off = 0.0 if claimed == derived and math.isinf(derived) else abs(claimed - derived - low)
+    ulp = form.ulp(derived) if math.isfinite(derived) else 0.0
     certifying = "the bound certifies less than one digit"
     reason = certifying if bound < math.inf else "the bound is infinite, because a step may overflow"
     return Finding(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import jax
@@ -18,6 +19,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from adapters.capture.jax_operations import RULES
+from adapters.capture.jax_order import CHOSEN, ORDERED, Run, as_known, evaluated, order_of
+from adapters.capture.jax_questions import traced
 from adapters.capture.jax_shown import (
     Where,
     body_of,
@@ -33,6 +36,7 @@ from cases.protocol import Accumulators
 
 ACCUMULATORS: Final = Accumulators(products="own", sums="own", totals="own")
 MAX_STEPS: Final = 1000  # of a loop, which is unrolled
+REPEATED: Final = frozenset(["scan", "while", "cond"])
 OPENED: Final = CALLS | CUSTOM | {"custom_vjp_call_jaxpr"}
 
 
@@ -47,16 +51,16 @@ def capture_jax(
     """
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
     paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(tuple(args))[0]]
-    closed = jax.make_jaxpr(lambda *flat: function(*jax.tree_util.tree_unflatten(tree, flat)))(*leaves)
+    closed = traced(lambda *flat: function(*jax.tree_util.tree_unflatten(tree, flat)), leaves)
     if len(closed.jaxpr.outvars) != 1:
         raise NotCapturedError(f"the function returns {len(closed.jaxpr.outvars)} arrays, expected one")
     reader = _Reader()
     given = []
     for path, leaf in zip(paths, leaves, strict=True):
-        array = np.asarray(leaf)
+        array = as_known(jax.numpy.asarray(leaf))
         name = names[path[0].idx] + jax.tree_util.keystr(path[1:])
         is_float = jax.numpy.issubdtype(array.dtype, np.floating)
-        given.append(reader.b.input(name, array.shape, str(array.dtype)) if is_float else array)
+        given.append(reader.input(name, array) if is_float else array)
     (output,) = reader.read(closed.jaxpr, closed.consts, given, ())
     return reader.b.program(reader.number(output)), reader.lines, closed
 
@@ -67,6 +71,12 @@ class _Reader:
     def __init__(self) -> None:
         self.b = Builder()
         self.lines: dict[Where, tuple[int, str]] = {}  # of equations that can be evaluated by themselves
+        self._run = Run()
+
+    def input(self, name: str, array: Any) -> int:
+        number = self.b.input(name, array.shape, str(array.dtype))
+        self._run.values[number] = array
+        return number
 
     def number(self, value: Any) -> int:
         return value if isinstance(value, int) else self.b.constant(np.asarray(value))
@@ -94,16 +104,14 @@ class _Reader:
 
     def _equation(self, equation: JaxprEqn, operands: list[Any], where: Where | None) -> Sequence[Any]:
         name = equation.primitive.name
+        if not equation.outvars:  # it prints, for one
+            return []
         if not any(isinstance(operand, int) for operand in operands):
-            bind: Any = equation.primitive.bind
-            results = bind(*map(jax.numpy.asarray, operands), **equation.params)
-            return (
-                [*map(np.asarray, results)] if equation.primitive.multiple_results else [np.asarray(results)]
-            )
+            return evaluated(equation, *operands)
         self.b.place, self.b.source = place_of(equation) or self.b.place, name
         inner: Any = equation.params.get("call_jaxpr", equation.params.get("jaxpr"))
-        if name == "scan":
-            return self._scan(equation.params, operands)
+        if name in REPEATED:
+            return self._controlled(equation, operands)
         if isinstance(inner, ClosedJaxpr | Jaxpr) and name in OPENED:
             body, constants = body_of(equation)
             # Other functions are differentiated equation by equation, wherever they stand.
@@ -112,7 +120,38 @@ class _Reader:
             results = self.read(body, constants, operands, where if is_own_call(equation) else None)
             self.b.call = "" if begins else self.b.call
             return results
-        return self._ruled(equation, operands)
+        results = self._of_this_run(equation, operands) or self._ruled(equation, operands)
+        self._run.add(partial(evaluated, equation), operands, results)
+        return results
+
+    def _controlled(self, equation: JaxprEqn, operands: list[Any]) -> list[Any]:
+        """Open a loop or a choice of branches, where it does not depend on the inputs which."""
+        own = {"scan": self._scan, "while": self._while, "cond": self._branch}[equation.primitive.name]
+        begin = len(self.b.shapes)
+        try:
+            return own(equation.params, operands)
+        except NotCapturedError as error:
+            depends = [one for one in operands if isinstance(one, int)]
+            depends += range(begin, len(self.b.shapes))
+            shapes = [tuple(variable.aval.shape) for variable in equation.outvars]
+            return [self.b.unreadable(shape, f"{error}{self._at()}", *depends) for shape in shapes]
+
+    def _of_this_run(self, equation: JaxprEqn, operands: list[Any]) -> list[Any]:
+        """Return places that follow from the inputs, as of the largest element, and what is in order."""
+        name = equation.primitive.name
+        if name in CHOSEN:
+            return evaluated(equation, *map(self._run.value, operands))
+        if name not in ORDERED:
+            return []
+        self.b.dtype = self._format(operands)
+        places = order_of(equation, [*map(self._run.value, operands)])
+        if name == "top_k":
+            return [self._taken(operands[0], places), *evaluated(equation, self._run.value(operands[0]))[1:]]
+        return [self._taken(operand, places) for operand in operands]
+
+    def _taken(self, x: Any, places: Any) -> Any:
+        """Take elements by their places in the flat array."""
+        return self.b.gather(places, x) if isinstance(x, int) else x.reshape(-1)[places]
 
     def _ruled(self, equation: JaxprEqn, operands: list[Any]) -> list[Any]:
         """Write an equation down by its rule; where there is none, or none for this, say so."""
@@ -159,15 +198,42 @@ class _Reader:
             collected.reverse()
         return [*state, *(self._stack(column) for column in zip(*collected, strict=True))]
 
+    def _while(self, given: Mapping[str, Any], operands: list[Any]) -> list[Any]:
+        """Repeat a body as often as is known."""
+        goes_on, body = given["cond_jaxpr"], given["body_jaxpr"]
+        first, second = given["cond_nconsts"], given["cond_nconsts"] + given["body_nconsts"]
+        state = operands[second:]
+        for _ in range(MAX_STEPS + 1):
+            (more,) = self.read(goes_on.jaxpr, goes_on.consts, [*operands[:first], *state])
+            if isinstance(more, int):
+                raise NotCapturedError("a loop whose end depends on the inputs is not known")
+            if not more:
+                return state
+            state = self.read(body.jaxpr, body.consts, [*operands[first:second], *state])
+        raise NotCapturedError(f"a loop of more than {MAX_STEPS:,} steps is not known")
+
+    def _branch(self, given: Mapping[str, Any], operands: list[Any]) -> list[Any]:
+        if isinstance(operands[0], int):
+            raise NotCapturedError("a branch that depends on the inputs is not known")
+        branch = given["branches"][int(np.clip(operands[0], 0, len(given["branches"]) - 1))]
+        return self.read(branch.jaxpr, branch.consts, operands[1:])
+
     def _row(self, x: Any, i: int) -> Any:
-        return self.b.gather(self.b.positions(x)[i], x) if isinstance(x, int) else x[i]
+        if not isinstance(x, int):
+            return x[i]
+        row = self.b.gather(self.b.positions(x)[i], x)
+        self._run.add(lambda rows: [rows[i]], [x], [row])
+        return row
 
     def _stack(self, parts: Sequence[Any]) -> Any:
         if not any(isinstance(part, int) for part in parts):
             return np.stack(parts)
         numbers = [self.number(part) for part in parts]
         shape = self.b.shapes[numbers[0]]
-        return self.b.gather(np.arange(len(parts) * math.prod(shape)).reshape(len(parts), *shape), *numbers)
+        places = np.arange(len(parts) * math.prod(shape)).reshape(len(parts), *shape)
+        stacked = self.b.gather(places, *numbers)
+        self._run.add(lambda *rows: [np.stack(rows)], parts, [stacked])
+        return stacked
 
 
 def _changes_format(equation: JaxprEqn) -> bool:

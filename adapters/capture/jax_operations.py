@@ -11,23 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import jax
 import numpy as np
 
-from cases.captured import TRUTHS, Builder, NotCapturedError
-
-Rule: TypeAlias = Callable[
-    [Builder, Mapping[str, Any], list[Any], list[int], tuple[int, ...]], int | list[int]
-]
+from adapters.capture.jax_windows import RULES as WINDOWS
+from adapters.capture.jax_windows import Rule, known
+from adapters.capture.running import running_extreme, running_logsumexp, running_product, running_sum
+from cases.captured import HALF, Builder, NotCapturedError
 
 SAME: Final = {
     "add": "add", "add_any": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",
     "max": "maximum", "min": "minimum", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1",
     "tanh": "tanh", "logistic": "logistic", "erf": "erf", "erfc": "erfc", "sqrt": "sqrt", "rsqrt": "rsqrt",
     "abs": "abs", "sign": "sign", "sin": "sin", "cos": "cos", "stop_gradient": "stop", "gt": "greater",
-    "ge": "greater_equal", "eq": "equal", "and": "and", "or": "or", "not": "not",
+    "ge": "greater_equal", "and": "and", "or": "or", "not": "not",
+    "floor": "floor", "rem": "fmod", "exp2": "exp2", "erf_inv": "erfinv", "asin": "asin", "acos": "acos",
+    "atan": "atan", "sinh": "sinh", "cosh": "cosh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
 }  # fmt: skip
 
 
@@ -43,23 +44,17 @@ def _axes(kind: str) -> Rule:
     return lambda b, given, operands, numbers, shape: b.reduce(kind, numbers[0], given["axes"])
 
 
-def _min(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __: Any) -> int:
-    return b.add("negative", b.reduce("max", b.add("negative", numbers[0]), given["axes"]))
-
-
 def _unequal(b: Builder, _: Any, __: Any, numbers: list[int], shape: Any) -> int:
     """x ≠ x asks for NaN, which no right program meets here."""
     if numbers[0] == numbers[1]:
         return b.constant(np.zeros(shape, np.bool_))
-    return b.add("not", b.add("equal", *numbers))
+    return b.add("not", b.equal(*numbers))
 
 
 def _copied(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __: Any) -> int:
     """A conversion between formats of numbers; one of truth values selects 1 or 0."""
-    operations = {operation.number: operation for operation in b.operations}
-    made = operations.get(numbers[0])
-    if made is not None and made.kind in TRUTHS:
-        return b.add("select", numbers[0], b.constant(1.0), b.constant(0.0))
+    if b.is_truth(numbers[0]):
+        return b.as_number(numbers[0])
     if not jax.numpy.issubdtype(given.get("new_dtype", np.float64), np.floating):
         raise NotCapturedError(
             f"a conversion to {given['new_dtype']} of what depends on the inputs is not known"
@@ -80,19 +75,34 @@ def _power(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __:
 
 def _real_power(b: Builder, _: Any, operands: list[Any], numbers: list[int], __: Any) -> int:
     exponent = operands[1]
-    if isinstance(exponent, int) or np.unique(exponent).size != 1:
-        raise NotCapturedError("a power with an exponent that is not one number is not known")
-    return raised(b, numbers[0], float(np.unique(exponent)[0]))
+    if not isinstance(exponent, int) and np.unique(exponent).size == 1:
+        return b.raised(numbers[0], float(np.unique(exponent)[0]))
+    return b.add("real_power", *numbers)
 
 
-def raised(b: Builder, x: int, exponent: float) -> int:
-    """Return x to a whole or half power."""
-    if exponent == int(exponent):
-        return b.add("power", x, exponent=int(exponent))
-    if 2 * exponent == int(2 * exponent):
-        root = b.add("sqrt" if exponent > 0 else "rsqrt", x)
-        return root if abs(exponent) == 0.5 else b.add("power", root, exponent=int(2 * abs(exponent)))
-    raise NotCapturedError(f"a power of {exponent} is not known")
+def _running(running: Callable[..., int]) -> Rule:
+    def rule(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __: Any) -> int:
+        return running(b, numbers[0], given["axis"], backwards=given["reverse"])
+
+    return rule
+
+
+def _between(b: Builder, _: Any, __: Any, numbers: list[int], ___: Any) -> int:
+    low, x, high = numbers
+    return b.add("minimum", b.add("maximum", x, low), high)
+
+
+def _rounded(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __: Any) -> int:
+    """To the nearest whole number; of two to the even one, or the one that is farther from 0."""
+    x = numbers[0]
+    if given["rounding_method"] == jax.lax.RoundingMethod.TO_NEAREST_EVEN:
+        return b.add("round", x)
+    whole = b.add("floor", b.add("add", b.add("abs", x), b.constant(HALF)))
+    return b.add("multiply", b.add("sign", x), whole)
+
+
+def _is_finite(b: Builder, _: Any, __: Any, numbers: list[int], ___: Any) -> int:
+    return b.add("not", b.is_infinite(numbers[0]))
 
 
 def _dot(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], shape: Any) -> int:
@@ -114,11 +124,17 @@ def _dot(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], shape
     return b.reshape(b.add("matmul", *sides), shape)
 
 
-def _select(b: Builder, _: Any, __: Any, numbers: list[int], ___: Any) -> int:
-    if len(numbers) != 3:
-        raise NotCapturedError("a choice between more than two is not known")
-    condition, if_false, if_true = numbers
-    return b.add("select", condition, if_true, if_false)
+def _select(b: Builder, _: Any, operands: list[Any], numbers: list[int], __: Any) -> int:
+    """Choose among several by the number of each, which is known, or between two by a truth value."""
+    which, cases = operands[0], numbers[1:]
+    if b.is_truth(numbers[0]):
+        return b.add("select", numbers[0], cases[1], cases[0])
+    if isinstance(which, int):
+        raise NotCapturedError("a choice between more than two, by the inputs, is not known")
+    chosen = cases[-1]
+    for i in reversed(range(len(cases) - 1)):
+        chosen = b.add("select", b.constant(which == i), cases[i], chosen)
+    return chosen
 
 
 def _moved(
@@ -150,19 +166,10 @@ def _split(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __:
 
 def _bound(primitive: Any) -> Callable[..., Any]:
     def bind(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any:
-        if any(isinstance(operand, int) for operand in operands[1:]):
-            raise NotCapturedError("indices that depend on the inputs are not known")
+        known(operands[1:])
         return primitive.bind(jax.numpy.asarray(positions), *map(jax.numpy.asarray, operands[1:]), **given)
 
     return bind
-
-
-def _padded(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any:
-    if isinstance(operands[1], int) or float(operands[1]) != 0:
-        raise NotCapturedError("a padding with another number than 0 is not known")
-    return jax.lax.pad(
-        jax.numpy.asarray(positions), jax.numpy.asarray(-1, positions.dtype), given["padding_config"]
-    )
 
 
 def _taken(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any:
@@ -173,56 +180,34 @@ def _taken(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any
     return taken
 
 
-def _convolution(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], shape: Any) -> int:
-    """A convolution as the product of every patch with the kernel."""
-    x, kernel = numbers
-    if given["feature_group_count"] != 1 or given["batch_group_count"] != 1:
-        raise NotCapturedError("a convolution in groups is not known")
-    spec = given["dimension_numbers"]
-    kernel_shape = [b.shapes[kernel][axis] for axis in spec.rhs_spec]
-    positions = np.transpose(b.positions(x), spec.lhs_spec) + 1.0
-    patches = jax.lax.conv_general_dilated_patches(
-        jax.numpy.asarray(positions), kernel_shape[2:], given["window_strides"], given["padding"],
-        given["lhs_dilation"], given["rhs_dilation"], precision=jax.lax.Precision.HIGHEST,
-    )  # fmt: skip
-    indices = np.rint(np.asarray(patches)).astype(np.intp) - 1  # (N, C·k, …out)
-    spatial = indices.shape[2:]
-    indices = np.moveaxis(indices, 1, -1).reshape(-1, indices.shape[1])
-    rows = b.reshape(b.transpose(kernel, spec.rhs_spec), (kernel_shape[0], -1))
-    product = b.add("matmul", b.gather(indices, x), b.swap(rows))
-    product = b.reshape(product, (b.shapes[x][spec.lhs_spec[0]], *spatial, kernel_shape[0]))
-    channels_second = b.transpose(product, (0, len(spatial) + 1, *range(1, len(spatial) + 1)))
-    result = b.transpose(channels_second, tuple(np.argsort(spec.out_spec)))
-    if b.shapes[result] != shape:
-        raise NotCapturedError("a convolution of this layout is not known")
-    return result
-
-
-def _window(
-    b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], shape: Any, *, kind: str
-) -> int:
-    """A reduction over windows: of the elements of each, gathered."""
-    size, strides = given["window_dimensions"], given["window_strides"]
-    if any(map(any, given["padding"])) or set(given["base_dilation"] + given["window_dilation"]) != {1}:
-        raise NotCapturedError("windows that are padded or dilated are not known")
-    positions = b.positions(numbers[0])
-    windows = np.lib.stride_tricks.sliding_window_view(positions, size)
-    windows = windows[tuple(slice(None, None, stride) for stride in strides)].reshape(*shape, -1)
-    return b.reduce(kind, b.gather(windows, numbers[0]), [len(shape)])
-
-
 RULES: Final[dict[str, Rule]] = {
     **{name: _same(kind) for name, kind in SAME.items()},
+    **WINDOWS,
     "lt": _swapped("greater"),
     "le": _swapped("greater_equal"),
     "ne": _unequal,
-    "is_finite": lambda b, given, operands, numbers, shape: b.constant(np.ones(shape, np.bool_)),
+    "is_finite": _is_finite,
+    "eq": lambda b, given, operands, numbers, shape: b.equal(*numbers),
     "square": lambda b, given, operands, numbers, shape: b.add("power", numbers[0], exponent=2),
     "integer_pow": _power,
     "pow": _real_power,
     "reduce_sum": _axes("sum"),
     "reduce_max": _axes("max"),
-    "reduce_min": _min,
+    "reduce_min": lambda b, given, operands, numbers, shape: b.smallest(numbers[0], given["axes"]),
+    "reduce_prod": _axes("prod"),
+    "reduce_or": lambda b, given, operands, numbers, shape: b.any(numbers[0], given["axes"]),
+    "reduce_and": lambda b, given, operands, numbers, shape: b.all(numbers[0], given["axes"]),
+    "xor": lambda b, given, operands, numbers, shape: b.exclusive_or(*numbers),
+    "ceil": lambda b, given, operands, numbers, shape: b.ceil(numbers[0]),
+    "tan": lambda b, given, operands, numbers, shape: b.tan(numbers[0]),
+    "round": _rounded,
+    "clamp": _between,
+    "cumsum": _running(running_sum),
+    "cumprod": _running(running_product),
+    "cumlogsumexp": _running(running_logsumexp),
+    "cummax": _running(partial(running_extreme, is_max=True)),
+    "cummin": _running(partial(running_extreme, is_max=False)),
+    "optimization_barrier": lambda b, given, operands, numbers, shape: list(numbers),
     "convert_element_type": _copied,
     "copy": _copied,
     "copy_p": _copied,
@@ -238,9 +223,5 @@ RULES: Final[dict[str, Rule]] = {
     "rev": partial(_moved, bind=_bound(jax.lax.rev_p)),
     "dynamic_slice": partial(_moved, bind=_bound(jax.lax.dynamic_slice_p)),
     "split": _split,
-    "pad": partial(_moved, bind=_padded),
     "gather": partial(_moved, bind=_taken),
-    "conv_general_dilated": _convolution,
-    "reduce_window_max": partial(_window, kind="max"),
-    "reduce_window_sum": partial(_window, kind="sum"),
 }

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.fx import traceback
 from torch.overrides import TorchFunctionMode
 
-from cases.captured import NotCapturedError
+from cases.captured import ASKED, NotCapturedError
 
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
@@ -33,8 +33,7 @@ LIBRARY: Final = {
 }  # fmt: skip
 
 
-# What takes numbers out of PyTorch.
-OUTSIDE: Final = frozenset(["numpy", "__array__", "tolist"])
+TO_NUMPY: Final = frozenset(["numpy", "__array__", "tolist"])
 
 
 class Calls(TorchFunctionMode):
@@ -49,14 +48,17 @@ class Calls(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += 1
-        self.begin(func, args)
-        result = func(*args, **(kwargs or {}))
+        self.begin(func)
+        result = self.call(func, args, kwargs or {})
         if isinstance(result, Tensor) and result.dtype is self._dtype and _level() == self._level:
             self.keep(func, result)
         return result
 
-    def begin(self, func: Any, args: Any) -> None:
+    def begin(self, func: Any) -> None:
         pass
+
+    def call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        return func(*args, **kwargs)
 
     def keep(self, func: Any, result: Tensor) -> None:
         raise NotImplementedError
@@ -71,20 +73,26 @@ class Places(Calls):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__(dtype)
         self.kept: dict[int, Tensor] = {}
-        self.place = ""  # of the last call
 
-    def begin(self, func: Any, args: Any) -> None:
+    def begin(self, func: Any) -> None:
         name = getattr(func, "__name__", "")
-        self.place = place_of_caller()
-        if name in OUTSIDE and args[0].is_floating_point():
-            raise NotCapturedError(
-                f"numbers are taken out of a tensor by {name} ({self.place}): what is computed of them "
-                "outside PyTorch cannot be read"
-            )
         call = f"{name} {self.count}" if name in LIBRARY else ""
         is_forward = torch.is_grad_enabled() or _is_in_custom_function()
-        parts = self.place, call, "" if is_forward else "constant", str(self.count), name
+        parts = place_of_caller(), call, "" if is_forward else "constant", str(self.count), name
         traceback.set_stack_trace(["\n".join(parts)])
+
+    def call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call it. Raises NotCapturedError where it asks what the numbers are, as `if x.sum() > 0`."""
+        place = place_of_caller()
+        asked = NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
+        if getattr(func, "__name__", "") in TO_NUMPY and args[0].is_floating_point():
+            raise asked
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError as error:
+            if "value out of a tracing tensor" not in str(error):
+                raise
+            raise asked from error
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in
         self.kept[self.count] = result.clone()

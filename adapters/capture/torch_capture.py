@@ -13,42 +13,23 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._decomp import core_aten_decompositions, get_decompositions
-from torch.fx import Node, map_arg, traceback
+from torch.fx import traceback
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils import stateless
 from torch.utils import _pytree as pytree
 
 from adapters.capture.torch_calls import Places, Shown
-from adapters.capture.torch_operations import RULES, Line, Lines
-from cases.captured import Builder, Captured, CapturedProgram, NotCapturedError, ShownValue
-from cases.protocol import SIXTEEN_BITS
-
-# Operations that only move elements: PyTorch moves their positions.
-MOVES: Final = frozenset(
-    [
-        "select",
-        "slice",
-        "index",
-        "gather",
-        "flip",
-        "roll",
-        "repeat",
-        "unfold",
-        "diagonal",
-        "narrow",
-        "take",
-        "index_select",
-    ]
-)
-CONVERSIONS: Final = frozenset(["to", "type", "type_as", "float", "double", "half", "bfloat16"])
-NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
+from adapters.capture.torch_lines import Line, name_of
+from adapters.capture.torch_operations import RULES
+from adapters.capture.torch_reader import Reader
+from cases.captured import Captured, CapturedProgram, NotCapturedError, ShownValue
 
 
 def capture_torch(
@@ -67,10 +48,7 @@ def capture_torch(
 
     def functional(*given: Tensor) -> Any:
         with rebuild(given) as own, Places(dtype) as places:
-            try:
-                results = pytree.tree_leaves(function(*own))
-            except RuntimeError as error:
-                raise _explained(error, places.place) from error
+            results = pytree.tree_leaves(function(*own))
         if len(results) != 1:
             raise NotCapturedError(f"the function returns {len(results)} values, expected one tensor")
         calls[:] = places.kept
@@ -82,7 +60,7 @@ def capture_torch(
         # Whose operations have no definition by simpler ones.
         with torch.backends.mkldnn.flags(enabled=False), traceback.preserve_node_meta():
             graph = _graph(functional, table, leaves)
-    reader = _Reader(list(flat), leaves)
+    reader = Reader(list(flat), leaves)
     output, *results = reader.read(graph)
     made = {
         call: result.number
@@ -90,16 +68,6 @@ def capture_torch(
         if isinstance(result, Line) and result.number >= reader.begins.get(call, math.inf)
     }
     return reader.b.program(reader.number(output)), made
-
-
-def _explained(error: RuntimeError, place: str) -> Exception:
-    """Say in the user's terms that a program's course depends on its numbers."""
-    if "tracing tensor" not in str(error) and "data-dependent" not in str(error):
-        return error
-    return NotCapturedError(
-        f"a number is taken out of a tensor ({place}), as for an `if` or by item(): the program's course "
-        "cannot depend on it, expected it to be computed before and passed in"
-    )
 
 
 def _format_of(leaves: Iterable[Tensor]) -> torch.dtype:
@@ -177,139 +145,6 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
         for operation, made in table.items()
         if operation.__name__.partition(".")[0] not in kept
     }
-
-
-class _Reader(Lines):
-    """Walks over a graph. A value is the number of a line, or a tensor or a Python value known already."""
-
-    def __init__(self, names: Sequence[str], leaves: Sequence[Tensor]) -> None:
-        super().__init__()
-        self.dtype = _format_of(leaves)
-        self.begins: dict[int, int] = {}  # the number of the first line of each call
-        self._given = [
-            Line(self.b.input(name, tuple(leaf.shape), name_of(leaf.dtype)))
-            if leaf.is_floating_point()
-            else leaf
-            for name, leaf in zip(names, leaves, strict=True)
-        ]
-
-    def read(self, graph: Any) -> list[Any]:
-        """Return the values that the graph returns."""
-        known: dict[str, Any] = {}
-        given = iter(self._given)
-        for node in graph.graph.nodes:
-            if node.op == "placeholder":
-                known[node.name] = next(given)
-            elif node.op == "get_attr":
-                known[node.name] = getattr(graph, node.target)
-            elif node.op == "output":
-                results = pytree.tree_leaves(node.args[0])
-                return [known[one.name] if isinstance(one, Node) else one for one in results]
-            else:
-                known[node.name] = self._call(node, known)
-                if node.target.__name__.partition(".")[0].endswith("_"):  # it has written to its operand
-                    known[node.args[0].name] = known[node.name]
-        raise NotCapturedError("the function returns nothing, expected one tensor")
-
-    def _call(self, node: Any, known: Mapping[str, Any]) -> Any:
-        args, kwargs = map_arg((node.args, dict(node.kwargs)), lambda other: known[other.name])
-        leaves, _ = pytree.tree_flatten((args, kwargs))
-        lines = [leaf for leaf in leaves if isinstance(leaf, Line)]
-        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-            return self._unreadable(node, f"{node.target.__name__} draws random numbers", [])
-        if not lines or node.target.__name__ == "getitem":
-            return node.target(*args, **kwargs)
-        name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
-        name = name if name == "_to_copy" else name.removesuffix("_copy")  # of a view
-        notes = [*(node.stack_trace or self.b.place).split("\n"), "", "", "", ""]
-        self.b.place, self.b.call, constant, call, called = notes[:5]
-        if call:
-            self.begins.setdefault(int(call), len(self.b.shapes))
-        self.b.source = name
-        shape, dtype = _shape(node), _dtype(node)
-        self.b.dtype = self._format(dtype, lines, is_asked_for=called in CONVERSIONS)
-        try:
-            result = self._rule(name, node, args, kwargs, shape)
-        except NotCapturedError as error:
-            where = f" ({self.b.place})" if self.b.place else ""
-            return self._unreadable(node, f"{error}{where}", [line.number for line in lines])
-        return _stopped(self.b, result) if constant else result
-
-    def _format(self, dtype: torch.dtype | None, lines: Sequence[Line], *, is_asked_for: bool) -> str:
-        """Return the number format of a result.
-
-        In 16 bits a definition by simpler operations converts to float32 first, where the function itself may
-        round on the way: only what the program asks for counts.
-        """
-        given = [self.b.formats[line.number] for line in lines]
-        if dtype is None or not dtype.is_floating_point:
-            return given[0]
-        narrow = next((one for one in given if one in SIXTEEN_BITS), "")
-        return name_of(dtype) if is_asked_for or not narrow else narrow
-
-    def _unreadable(self, node: Any, reason: str, inputs: Sequence[int]) -> Any:
-        value = node.meta.get("val", node.meta.get("tensor_meta"))
-        results = value if isinstance(value, tuple | list) and not hasattr(value, "shape") else [value]
-        lines = tuple(
-            Line(self.b.unreadable(tuple(result.shape), reason, *inputs))
-            if hasattr(result, "shape")
-            else None
-            for result in results
-        )
-        return lines if results is value else lines[0]
-
-    def _rule(self, name: str, node: Any, args: Any, kwargs: Any, shape: Any) -> Any:
-        if name in {*NOTHING, "view"}:
-            dtype = _dtype(node)
-            if self.b.is_truth(args[0].number):
-                return args[0] if dtype is torch.bool else Line(self.b.as_number(args[0].number))
-            if not dtype.is_floating_point:
-                raise NotCapturedError(f"a conversion to {dtype} is not known")
-            args = (Line(self.b.convert(args[0].number, self.b.dtype)), *args[1:])
-        if name in NOTHING:
-            return args[0]
-        if name in MOVES:
-            return Line(self._moved(node.target, args, kwargs))
-        rule = RULES.get(name)
-        if rule is None:
-            raise NotCapturedError(f"{name} is not known")
-        result = rule(self, args, kwargs, shape)
-        return tuple(map(_line, result)) if isinstance(result, tuple) else _line(result)
-
-    def _moved(self, target: Any, args: Any, kwargs: Any) -> int:
-        source = args[0].number
-        others = args[1:]
-        if any(isinstance(leaf, Line) for leaf in pytree.tree_leaves((others, kwargs))):
-            raise NotCapturedError("indices that depend on the inputs are not known")
-        positions = torch.from_numpy(self.b.positions(source))
-        return self.b.gather(target(positions, *others, **kwargs).numpy(), source)
-
-
-def _stopped(b: Builder, result: Any) -> Any:
-    """Return a result that was computed under `no_grad`, as a constant."""
-    if isinstance(result, tuple):
-        return tuple(_stopped(b, one) for one in result)
-    return Line(b.add("stop", result.number)) if isinstance(result, Line) else result
-
-
-def _line(result: Any) -> Any:
-    return Line(result) if isinstance(result, int) else result
-
-
-def _shape(node: Any) -> Any:
-    value = node.meta.get("val", node.meta.get("tensor_meta"))
-    return tuple(value.shape) if hasattr(value, "shape") else None
-
-
-def _dtype(node: Any) -> Any:
-    """Return the format of a node's result, or of the first of several."""
-    value = node.meta.get("val", node.meta.get("tensor_meta"))
-    first = value[0] if isinstance(value, tuple | list) and not hasattr(value, "dtype") else value
-    return getattr(first, "dtype", None)
-
-
-def name_of(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def read_torch(

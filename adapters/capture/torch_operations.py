@@ -8,46 +8,27 @@ A rule takes the lines so far, the operation's arguments as they are, and the re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+from adapters.capture.torch_lines import Line, Lines, Rule
+from adapters.capture.torch_reductions import RULES as REDUCTIONS
+from adapters.capture.torch_windows import RULES as WINDOWS
+from adapters.capture.torch_writes import RULES as WRITES
 from cases.captured import Builder, NotCapturedError
-
-
-class Line:
-    """The number of a captured line among a graph's values; not a Python number, which a graph has too."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class Lines:
-    """The lines that are written so far; a value is one of them, or a tensor or a number known already."""
-
-    def __init__(self) -> None:
-        self.b = Builder()
-
-    def number(self, value: Any) -> int:
-        if isinstance(value, Line):
-            return value.number
-        if isinstance(value, Tensor):
-            value = (value.double() if value.is_floating_point() else value).detach().cpu().numpy()
-        return self.b.constant(value)
-
-
-# Rules: each takes the reader, the arguments as they are, and the result's shape; it returns a line's number.
-Rule: TypeAlias = Callable[[Lines, Any, Any, Any], Any]
 
 SAME: Final = {
     "neg": "negative", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh",
     "sigmoid": "logistic", "erf": "erf", "erfc": "erfc", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "sign": "sign", "sin": "sin", "cos": "cos", "detach": "stop", "mul": "multiply", "maximum": "maximum",
+    "sign": "sign", "sin": "sin", "cos": "cos", "detach": "stop", "maximum": "maximum",
     "minimum": "minimum", "gt": "greater", "ge": "greater_equal", "logical_not": "not",
     "bitwise_not": "not", "logical_and": "and", "logical_or": "or", "bmm": "matmul", "mm": "matmul",
+    "bitwise_and": "and", "bitwise_or": "or", "exp2": "exp2", "log2": "log2", "log10": "log10",
+    "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh", "asinh": "asinh",
+    "acosh": "acosh", "atanh": "atanh", "erfinv": "erfinv", "floor": "floor", "fmod": "fmod", "sgn": "sign",
 }  # fmt: skip
 
 
@@ -69,49 +50,72 @@ def _scaled(kind: str) -> Rule:
     return rule
 
 
+def _remainder(r: Lines, args: Any, _: Any, __: Any) -> int:
+    """x − y·⌊x/y⌋, which has the sign of y."""
+    return remainder(r.b, *map(r.number, args[:2]))
+
+
+def remainder(b: Builder, x: int, y: int) -> int:
+    rest, zero = b.add("fmod", x, y), b.constant(0.0)
+    has_other_sign = b.exclusive_or(b.add("greater", zero, y), b.add("greater", zero, rest))
+    moves = b.add("and", has_other_sign, b.add("not", b.add("equal", rest, zero)))
+    return b.add("select", moves, b.add("add", rest, y), rest)
+
+
 def _divided(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
-    if kwargs.get("rounding_mode"):
-        raise NotCapturedError("a quotient that is rounded is not known")
-    return r.b.add("divide", r.number(args[0]), r.number(args[1]))
+    x, y = map(r.number, args[:2])
+    mode = kwargs.get("rounding_mode")
+    if not mode:
+        return r.b.add("divide", x, y)
+    rest = remainder(r.b, x, y) if mode == "floor" else r.b.add("fmod", x, y)
+    return r.b.add("round", r.b.add("divide", r.b.add("subtract", x, rest), y))
+
+
+def _truncated(r: Lines, args: Any, _: Any, __: Any) -> int:
+    b, x = r.b, r.number(args[0])
+    is_positive = b.add("greater_equal", x, b.constant(0.0))
+    return b.add("select", is_positive, b.add("floor", x), b.ceil(x))
+
+
+def _to_decimals(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
+    if kwargs.get("decimals", 0):
+        raise NotCapturedError("a rounding to decimals is not known")
+    return r.b.add("round", r.number(args[0]))
 
 
 def _power(r: Lines, args: Any, _: Any, __: Any) -> int:
-    x, exponent = r.number(args[0]), args[1]
-    if isinstance(exponent, Line | Tensor):
-        raise NotCapturedError("a power with an exponent that is no number is not known")
-    if exponent == int(exponent):
-        return r.b.add("power", x, exponent=int(exponent))
-    if abs(exponent) == 0.5:
-        return r.b.add("sqrt" if exponent > 0 else "rsqrt", x)
-    raise NotCapturedError(f"a power of {exponent} is not known")
+    x, exponent = args[:2]
+    if isinstance(exponent, int | float):
+        return r.b.raised(r.number(x), exponent)
+    return r.b.add("real_power", r.number(x), r.number(exponent))
+
+
+def _hypotenuse(r: Lines, args: Any, _: Any, __: Any) -> int:
+    x, y = (r.b.add("power", r.number(one), exponent=2) for one in args[:2])
+    return r.b.add("sqrt", r.b.add("add", x, y))
 
 
 def _addmm(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
-    if kwargs.get("beta", 1) != 1 or kwargs.get("alpha", 1) != 1:
-        raise NotCapturedError("addmm with factors is not known")
-    bias, x, weights = map(r.number, args[:3])
-    return r.b.add("add", r.b.add("matmul", x, weights), bias)
+    """β·bias + α·x·W; of a vector in place of W too."""
+    b, (bias, x, weights) = r.b, map(r.number, args[:3])
+    is_vector = len(b.shapes[weights]) == 1
+    product = b.add("matmul", x, b.reshape(weights, (-1, 1)) if is_vector else weights)
+    product = b.reshape(product, b.shapes[product][:-1]) if is_vector else product
+    parts = [(bias, kwargs.get("beta", 1)), (product, kwargs.get("alpha", 1))]
+    scaled = [y if factor == 1 else b.add("multiply", b.constant(factor), y) for y, factor in parts]
+    return b.add("add", *scaled)
 
 
-def _reduced(kind: str) -> Rule:
-    def rule(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
-        axes = args[1] if len(args) > 1 else kwargs.get("dim")
-        axes = None if axes in (None, []) else ([axes] if isinstance(axes, int) else axes)
-        keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)
-        x = r.number(args[0])
-        return r.b.mean(x, axes, keep=keep) if kind == "mean" else r.b.reduce(kind, x, axes, keep=keep)
-
-    return rule
-
-
-def _variance(r: Lines, args: Any, kwargs: Any, _: Any) -> int:
-    b, x, axes = r.b, r.number(args[0]), kwargs.get("dim", args[1] if len(args) > 1 else None)
-    correction = kwargs.get("correction", 1)
-    over = range(len(b.shapes[x])) if axes is None else axes
-    count = math.prod(b.shapes[x][axis] for axis in over)
-    centred = b.add("subtract", x, b.mean(x, axes, keep=True))
-    squares = b.reduce("sum", b.add("power", centred, exponent=2), axes, keep=kwargs.get("keepdim", False))
-    return b.add("divide", squares, b.constant(float(count - (1 if correction is None else correction))))
+def _trilinear(r: Lines, args: Any, _: Any, __: Any) -> int:
+    """The sum over some axes of a product of three, each with axes of length 1 put in."""
+    factors = []
+    for value, expanded in zip(args[:3], args[3:6], strict=True):
+        shape = list(r.b.shapes[r.number(value)])
+        for axis in sorted(expanded):
+            shape.insert(axis, 1)
+        factors.append(r.b.reshape(r.number(value), shape))
+    product = r.b.add("multiply", r.b.add("multiply", factors[0], factors[2]), factors[1])
+    return r.b.reduce("sum", product, args[6])
 
 
 def _exponentials(b: Builder, x: int, axis: int) -> tuple[int, int]:
@@ -123,6 +127,16 @@ def _exponentials(b: Builder, x: int, axis: int) -> tuple[int, int]:
 def _softmax(r: Lines, args: Any, _: Any, __: Any) -> int:
     shifted, total = _exponentials(r.b, r.number(args[0]), args[1])
     return r.b.add("divide", r.b.add("exp", shifted), total)
+
+
+def _safe_softmax(r: Lines, args: Any, _: Any, __: Any) -> int:
+    """Softmax that is 0 where all is masked by −∞."""
+    b, x = r.b, r.number(args[0])
+    is_masked = b.add("equal", x, b.constant(-math.inf))
+    is_empty = b.all(is_masked, [args[1]], keep=True)
+    zero = b.constant(0.0)
+    made = _softmax(r, (Line(b.add("select", is_empty, zero, x)), args[1]), None, None)
+    return b.add("select", is_empty, zero, made)
 
 
 def _log_softmax(r: Lines, args: Any, _: Any, __: Any) -> int:
@@ -161,6 +175,15 @@ def _layer_norm(r: Lines, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
     return _affine(r, made, weight, bias, shape), None, None
 
 
+def _group_norm(r: Lines, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
+    x, weight, bias, count, channels, _size, groups, eps = args
+    b, number = r.b, r.number(x)
+    shape = b.shapes[number]
+    made = _normalized(b, b.reshape(number, (count, groups, -1)), [2], eps)
+    by_channel = (1, channels, *(1,) * (len(shape) - 2))
+    return _affine(r, b.reshape(made, shape), weight, bias, by_channel), None, None
+
+
 def _batch_norm(r: Lines, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
     x, weight, bias, mean, variance, training, _, eps = args[:8]
     b, number = r.b, r.number(x)
@@ -173,60 +196,6 @@ def _batch_norm(r: Lines, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
         root = b.add("rsqrt", b.add("add", r.number(variance), b.constant(eps)))
         made = b.add("multiply", centred, b.reshape(root, shape))
     return _affine(r, made, weight, bias, shape), None, None, None, None
-
-
-def _convolution(r: Lines, args: Any, _: Any, shape: Any) -> int:
-    """A convolution in one or two dimensions, as the product of every patch with the kernel."""
-    x, kernel, bias, stride, padding, dilation, transposed, _, groups = args
-    b, number, weights = r.b, r.number(x), r.number(kernel)
-    size = b.shapes[weights][2:]
-    if transposed or groups != 1 or len(size) > 2:
-        raise NotCapturedError("a convolution that is transposed, in groups or in 3-D is not known")
-    positions = torch.from_numpy(b.positions(number)).double() + 1
-    one = len(size) == 1
-    two = (lambda pair: [1, *pair]) if one else list
-    images = positions.unsqueeze(2) if one else positions
-    pads = [0, *padding] if one else list(padding)
-    unfold: Any = nn.functional.unfold  # which takes lists, whatever its types say
-    patches = unfold(images, two(size), two(dilation), pads, two(stride))
-    indices = patches.round().long().numpy() - 1  # (N, C·k, places)
-    rows = b.reshape(weights, (b.shapes[weights][0], -1))
-    product = b.add("matmul", rows, b.gather(indices, number))
-    result = b.reshape(product, shape)
-    return (
-        result if bias is None else b.add("add", result, b.reshape(r.number(bias), (-1, *(1,) * len(size))))
-    )
-
-
-FOUR_AXES: Final = 4  # examples, channels, height and width
-
-
-def _pooled(kind: str) -> Rule:
-    def rule(r: Lines, args: Any, _: Any, __: Any) -> Any:
-        b, x, size = r.b, r.number(args[0]), args[1]
-        size = list(size) * 2 if len(size) == 1 else list(size)
-        stride = args[2] if len(args) > 2 and args[2] else size
-        stride = list(stride) * 2 if len(stride) == 1 else list(stride)
-        padding, more = [*args[3:4], 0][0], list(args[4:])
-        plain = [0, [0, 0], 1, [1, 1], False, True, None] if kind == "mean" else [0, [0, 0], 1, [1, 1], False]
-        has_ceiling = any(args[4:5] if kind == "mean" else args[5:6])
-        padded = any(padding) if isinstance(padding, list | tuple) else padding
-        if padded or has_ceiling or any(part not in plain for part in more) or len(b.shapes[x]) != FOUR_AXES:
-            raise NotCapturedError("windows that are padded, dilated or cut off are not known")
-        windows = torch.from_numpy(b.positions(x)).unfold(2, size[0], stride[0]).unfold(3, size[1], stride[1])
-        gathered = b.gather(windows.flatten(4).numpy(), x)
-        return (b.reduce("max", gathered, [4]), None) if kind == "max" else b.mean(gathered, [4])
-
-    return rule
-
-
-def _embedding(r: Lines, args: Any, _: Any, __: Any) -> int:
-    table, indices = args[:2]
-    if isinstance(indices, Line):
-        raise NotCapturedError("indices that depend on the inputs are not known")
-    if args[2:] and (args[2] != -1 or any(args[3:])):
-        raise NotCapturedError("an embedding with padding_idx or scale_grad_by_freq is not known")
-    return r.b.gather(r.b.positions(r.number(table))[indices.numpy()], r.number(table))
 
 
 def _joined(r: Lines, args: Any, _: Any, __: Any) -> int:
@@ -306,15 +275,25 @@ def _silu(r: Lines, args: Any, _: Any, __: Any) -> int:
     return r.b.add("multiply", x, r.b.add("logistic", x))
 
 
+def _nothing(r: Lines, args: Any, _: Any, shape: Any) -> Any:
+    """Whether a number is NaN: no right program meets it here."""
+    return torch.zeros(shape, dtype=torch.bool)
+
+
+def _multiplied(r: Lines, args: Any, _: Any, __: Any) -> int:
+    x, y = map(r.number, args[:2])
+    return r.b.add("and" if r.b.is_truth(x) and r.b.is_truth(y) else "multiply", x, y)
+
+
 def _equal(r: Lines, args: Any, _: Any, shape: Any) -> Any:
-    """No right program meets an infinite number here, for which attention asks."""
-    if isinstance(args[1], float) and math.isinf(args[1]):
-        return torch.zeros(shape, dtype=torch.bool)
-    return r.b.add("equal", *map(r.number, args[:2]))
+    """x = x asks for NaN, which no right program meets here."""
+    x, y = map(r.number, args[:2])
+    return torch.ones(shape, dtype=torch.bool) if x == y else r.b.equal(x, y)
 
 
-def _unequal(r: Lines, args: Any, _: Any, __: Any) -> int:
-    return r.b.add("not", r.b.add("equal", *map(r.number, args[:2])))
+def _unequal(r: Lines, args: Any, kwargs: Any, shape: Any) -> Any:
+    equal = _equal(r, args, kwargs, shape)
+    return r.b.add("not", equal) if isinstance(equal, int) else ~equal
 
 
 def _squared_error(r: Lines, args: Any, _: Any, __: Any) -> int:
@@ -342,19 +321,30 @@ def _nll(r: Lines, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
 
 RULES: Final[dict[str, Rule]] = {
     **{name: _same(kind) for name, kind in SAME.items()},
-    "add": _scaled("add"), "sub": _scaled("subtract"), "div": _divided, "lt": _swapped("greater"),
+    **REDUCTIONS,
+    **WINDOWS,
+    **WRITES,
+    "add": _scaled("add"), "sub": _scaled("subtract"), "div": _divided,
+    "floor_divide": lambda r, args, kwargs, shape: _divided(r, args, {"rounding_mode": "floor"}, shape),
+    "lt": _swapped("greater"),
     "rsub": lambda r, args, kwargs, shape: r.b.add("subtract", r.number(args[1]), r.number(args[0])),
     "le": _swapped("greater_equal"), "ne": _unequal, "pow": _power, "addmm": _addmm,
-    "sum": _reduced("sum"), "mean": _reduced("mean"), "amax": _reduced("max"), "var": _variance,
+    "addmv": _addmm, "_trilinear": _trilinear, "hypot": _hypotenuse, "native_group_norm": _group_norm,
+    "_safe_softmax": _safe_softmax, "remainder": _remainder, "trunc": _truncated, "fix": _truncated,
+    "round": _to_decimals, "isnan": _nothing,
+    "ceil": lambda r, args, kwargs, shape: r.b.ceil(r.number(args[0])),
+    "tan": lambda r, args, kwargs, shape: r.b.tan(r.number(args[0])),
+    "isinf": lambda r, args, kwargs, shape: r.b.is_infinite(r.number(args[0])),
+    "logical_xor": lambda r, args, kwargs, shape: r.b.exclusive_or(*map(r.number, args)),
+    "bitwise_xor": lambda r, args, kwargs, shape: r.b.exclusive_or(*map(r.number, args)),
     "_softmax": _softmax, "_log_softmax": _log_softmax, "gelu": _gelu, "silu": _silu, "relu": _relu,
     "leaky_relu": _leaky, "elu": _elu, "softplus": _softplus, "clamp": _between, "hardtanh": _between,
     "clamp_min": _between, "native_layer_norm": _layer_norm, "native_batch_norm": _batch_norm,
     "reciprocal": lambda r, args, kwargs, shape: r.b.add("power", r.number(args[0]), exponent=-1),
     "_native_batch_norm_legit": _batch_norm,
-    "_native_batch_norm_legit_functional": _batch_norm, "convolution": _convolution,
-    "max_pool2d_with_indices": _pooled("max"), "avg_pool2d": _pooled("mean"), "embedding": _embedding,
+    "_native_batch_norm_legit_functional": _batch_norm,
     "cat": _joined, "stack": _stacked, "split": _split, "split_with_sizes": _split, "unbind": _unbound,
-    "eq": _equal, "full_like": lambda r, args, kwargs, shape: torch.full(shape, args[1]),
+    "mul": _multiplied, "eq": _equal, "full_like": lambda r, args, kwargs, shape: torch.full(shape, args[1]),
     "where": _where, "mse_loss": _squared_error, "nll_loss_forward": _nll,
     "view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),
     "_unsafe_view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),

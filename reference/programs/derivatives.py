@@ -6,6 +6,7 @@ The rules are those of any textbook; written as in HIPS autograd's numpy_vjps.py
 
 # ruff: noqa: ARG005 - rules that leave some of their arguments alone
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -17,7 +18,7 @@ from reference.programs.functions import FUNCTIONS
 
 SQUARE: Final = 2
 # Operations whose derivatives others write as other products of the same.
-PRODUCTS: Final = frozenset({*FUNCTIONS, "divide", "power"})
+PRODUCTS: Final = frozenset({*FUNCTIONS, "divide", "power", "real_power", "prod", "fmod"})
 
 Rule: TypeAlias = Callable[[Builder, Operation, int], tuple[int | None, ...]]
 
@@ -120,6 +121,61 @@ def _divide(b: Builder, op: Operation, g: int) -> tuple[int, int]:
     return over, b.add("negative", b.add("multiply", over, op.number))
 
 
+def _real_power(b: Builder, op: Operation, g: int) -> tuple[int, int]:
+    """∂xʸ/∂x = y·xʸ⁻¹, and ∂xʸ/∂y = xʸ log x, taken as 0 where x is 0."""
+    x, y = op.inputs
+    one_less = b.constant(b.constants[y] - 1) if y in b.constants else b.add("subtract", y, b.constant(1.0))
+    below = b.add("real_power", x, one_less)
+    is_zero = b.add("equal", x, b.constant(0.0))
+    logarithm = b.add("log", b.add("select", is_zero, b.constant(1.0), x))
+    of_x, of_y = b.add("multiply", y, below), b.add("multiply", op.number, logarithm)
+    return b.add("multiply", g, of_x), b.add("multiply", g, of_y)
+
+
+def _fmod(b: Builder, op: Operation, g: int) -> tuple[int, int]:
+    """x − q·y for a whole number q, which is (x − result)/y."""
+    x, y = op.inputs
+    count = b.add("divide", b.add("subtract", x, op.number), y)
+    return g, b.add("negative", b.add("multiply", g, count))
+
+
+def _prod(b: Builder, op: Operation, g: int) -> tuple[int]:
+    """The gradient of each factor: that of the product times all other factors, 0 among them or not."""
+    x, axes = op.inputs[0], op.parameters["axes"]
+    shape = b.shapes[x]
+    rest = [axis for axis in range(len(shape)) if axis not in axes]
+    rows = np.transpose(b.positions(x), (*rest, *axes)).reshape(*b.shapes[op.number], -1)
+    count = rows.shape[-1]
+    others = np.broadcast_to(rows[..., None, :], (*rows.shape, count)).copy()
+    others[..., np.arange(count), np.arange(count)] = b.positions(x).size  # which is 1
+    product = b.add("prod", b.gather(others, x, b.constant(1.0)), axes=(rows.ndim,))
+    back = np.argsort(rows.reshape(-1)).reshape(shape)
+    return (b.add("multiply", _spread(b, op, g), b.gather(back, product)),)
+
+
+def _cumsum(b: Builder, op: Operation, g: int) -> tuple[int]:
+    """The sum of the gradients from each place on."""
+    (axis,) = op.parameters["axes"]
+    backwards = np.flip(b.positions(g), axis)
+    return (b.gather(backwards, b.add("cumsum", b.gather(backwards, g), axes=(axis,))),)
+
+
+def _one_and_square(b: Builder, kind: str, x: int) -> int:
+    """Return 1 + x² or 1 − x²."""
+    return b.add(kind, b.constant(1.0), b.add("power", x, exponent=SQUARE))
+
+
+def _acosh(b: Builder, x: int, _: int) -> int:
+    """1/√(x² − 1), of its factors, as x² loses what is left near 1."""
+    one = b.constant(1.0)
+    return b.add("rsqrt", b.add("multiply", b.add("subtract", x, one), b.add("add", x, one)))
+
+
+def _erfinv(b: Builder, _: int, a: int) -> int:
+    """√π/2 · e^(a²)."""
+    return _times(b, math.sqrt(math.pi) / 2, b.add("exp", b.add("power", a, exponent=SQUARE)))
+
+
 def _larger(b: Builder, op: Operation, g: int) -> tuple[int, int]:
     """The gradient goes to the larger, or smaller; at a tie to either, or in parts to both."""
     larger, smaller = op.inputs if op.kind == "maximum" else op.inputs[::-1]
@@ -196,6 +252,24 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "rsqrt": _unary(lambda b, x, a: _times(b, -0.5, b.add("divide", a, x))),
         "sin": _unary(lambda b, x, a: b.add("cos", x)),
         "cos": _unary(lambda b, x, a: b.add("negative", b.add("sin", x))),
+        "exp2": _unary(lambda b, x, a: _times(b, math.log(2), a)),
+        "log2": _unary(lambda b, x, a: b.add("divide", b.constant(1 / math.log(2)), x)),
+        "log10": _unary(lambda b, x, a: b.add("divide", b.constant(1 / math.log(10)), x)),
+        "asin": _unary(lambda b, x, a: b.add("rsqrt", _one_and_square(b, "subtract", x))),
+        "acos": _unary(lambda b, x, a: b.add("negative", b.add("rsqrt", _one_and_square(b, "subtract", x)))),
+        "atan": lambda b, op, g: (b.add("divide", g, _one_and_square(b, "add", op.inputs[0])),),
+        "sinh": _unary(lambda b, x, a: b.add("cosh", x)),
+        "cosh": _unary(lambda b, x, a: b.add("sinh", x)),
+        "asinh": _unary(lambda b, x, a: b.add("rsqrt", _one_and_square(b, "add", x))),
+        "acosh": _unary(_acosh),
+        "atanh": lambda b, op, g: (b.add("divide", g, _one_and_square(b, "subtract", op.inputs[0])),),
+        "erfinv": _unary(_erfinv),
+        "floor": lambda b, op, g: (None,),
+        "round": lambda b, op, g: (None,),
+        "fmod": _fmod,
+        "real_power": _real_power,
+        "prod": _prod,
+        "cumsum": _cumsum,
         "select": _select,
         "reshape": lambda b, op, g: (b.reshape(g, b.shapes[op.inputs[0]]),),
         "transpose": lambda b, op, g: (b.transpose(g, tuple(np.argsort(op.parameters["axes"]))),),

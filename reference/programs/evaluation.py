@@ -168,6 +168,8 @@ def _truth(array: Any) -> Truth:
 def around(value: Bounded, balls: Balls) -> Bounded:
     """Return a bound moved to the certified value, of which it holds all that it held."""
     high, low, radius = split_entries(balls.ravel().tolist(), balls.shape)
+    if np.isinf(value.value).any():  # an infinity that both have is exact
+        low, radius = (np.where(np.isinf(high) & (high == value.value), 0.0, part) for part in (low, radius))
     error: Any = value.error + radius if radius.any() else value.error
     left: Any = low if low.any() else EXACT
     return Bounded(high, error, value.format, value.terms, left, sizes=value.sizes)

@@ -1,8 +1,8 @@
 """Functions of one number that a program may call: their values, their balls, and how far each may be off.
 
-All are monotone, but for sine, cosine and the slope of erf, which move by no more than a factor of their
-argument. So an operand that is known to ± e is evaluated at both ends: nothing else has to be known of a
-function, and its derivative is a line of its own.
+All are monotone, or convex and even as cosh, but for sine, cosine and the slope of erf, which move by no
+more than a factor of their argument. So an operand that is known to ± e is evaluated at both ends: nothing
+else has to be known of a function, and its derivative is a line of its own.
 """
 
 # ruff: noqa: ANN401 - python-flint has no types
@@ -25,6 +25,9 @@ ERFC_ULPS: Final = 16  # 12.3, XLA
 LOG1P_ULPS: Final = 128  # XLA loses up to 7 bits in float64
 ROOT_ULPS: Final = 2
 CIRCULAR_ULPS: Final = 4
+INVERSE_ULPS: Final = 8
+HYPERBOLIC_ULPS: Final = 8
+ERFINV_ULPS: Final = 16
 ULPS_OF_16_BITS: Final = 2
 
 # What this evaluation's own functions may be off by, in units of 2⁻⁵³ of the result, at each of two ends.
@@ -77,6 +80,23 @@ def _each(function: Callable[[float], float]) -> Callable[[Real], Real]:
     return lambda x: np.asarray(each(x), dtype=np.float64)
 
 
+def _by_ball(function: Callable[[Any], Any]) -> Callable[[Real], Real]:
+    """Make a plain function of one in balls, where NumPy has none; NaN where it is not defined."""
+    return _each(lambda x: float(function(flint.arb(x))))
+
+
+def _exp2_ball(x: flint.arb) -> flint.arb:
+    return (x * flint.arb.const_log2()).exp()
+
+
+def _log2_ball(x: flint.arb) -> flint.arb:
+    return x.log() / flint.arb.const_log2()
+
+
+def _log10_ball(x: flint.arb) -> flint.arb:
+    return x.log() / flint.arb.const_log10()
+
+
 TWO_OVER_ROOT_PI: Final = 2 / math.sqrt(math.pi)
 
 
@@ -107,4 +127,16 @@ FUNCTIONS: Final = {
     "rsqrt": Function(lambda x: 1 / np.sqrt(x), flint.arb.rsqrt, 2 * ROOT_ULPS),
     "sin": Function(np.sin, flint.arb.sin, CIRCULAR_ULPS, 1.0),
     "cos": Function(np.cos, flint.arb.cos, CIRCULAR_ULPS, 1.0),
+    "exp2": Function(np.exp2, _exp2_ball, EXP_ULPS),
+    "log2": Function(np.log2, _log2_ball, LOG_ULPS),
+    "log10": Function(np.log10, _log10_ball, LOG_ULPS),
+    "asin": Function(np.arcsin, flint.arb.asin, INVERSE_ULPS),
+    "acos": Function(np.arccos, flint.arb.acos, INVERSE_ULPS),
+    "atan": Function(np.arctan, flint.arb.atan, INVERSE_ULPS),
+    "sinh": Function(np.sinh, flint.arb.sinh, HYPERBOLIC_ULPS),
+    "cosh": Function(np.cosh, flint.arb.cosh, HYPERBOLIC_ULPS),
+    "asinh": Function(np.arcsinh, flint.arb.asinh, HYPERBOLIC_ULPS),
+    "acosh": Function(np.arccosh, flint.arb.acosh, HYPERBOLIC_ULPS),
+    "atanh": Function(np.arctanh, flint.arb.atanh, HYPERBOLIC_ULPS),
+    "erfinv": Function(_by_ball(flint.arb.erfinv), flint.arb.erfinv, ERFINV_ULPS),
 }

@@ -17,9 +17,20 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.captured import Operation
+from cases.captured import TRUTHS, Operation
 from reference.arithmetic import EXACT, Bounded, Real
 from reference.programs.functions import FUNCTIONS, Function
+from reference.programs.powers import (
+    as_objects,
+    cumsum,
+    fmod,
+    largest,
+    power,
+    prod,
+    real_power,
+    rounded_ball,
+    whole,
+)
 
 Balls = NDArray[np.object_]
 Truths = NDArray[np.bool_]
@@ -39,8 +50,19 @@ class Truth:
 
 def apply(operation: Operation, inputs: Sequence[Any]) -> Any:
     """Return what an operation gives for these operands: all `Bounded`, or all balls, or truth values."""
+    if not math.prod(operation.shape):
+        return _empty(operation, inputs[0])
     result = RULES[operation.kind](operation, *inputs)
-    return result if isinstance(result, Bounded | Truth) else _object(result)
+    return result if isinstance(result, Bounded | Truth) else as_objects(result)
+
+
+def _empty(operation: Operation, like: Any) -> Any:
+    """Return an array without elements."""
+    if isinstance(like, Bounded) and operation.kind not in TRUTHS:
+        return Bounded.exact(np.zeros(operation.shape), like.format)
+    if isinstance(like, Truth) or operation.kind in TRUTHS:
+        return Truth(*np.zeros((2, *operation.shape), np.bool_))
+    return as_objects(np.zeros(operation.shape))
 
 
 # What only moves elements, by a function of arrays.
@@ -82,6 +104,10 @@ MOVES: Final = {**_MOVES, "gather": _gather}
 
 def _joined(inputs: Sequence[Any]) -> Any:
     flat = [moved(x, lambda a: a.reshape(-1)) for x in inputs]
+    if isinstance(flat[0], Truth):
+        return Truth(
+            *(np.concatenate(part) for part in zip(*((x.value, x.unsure) for x in flat), strict=True))
+        )
     if not isinstance(flat[0], Bounded):
         return np.concatenate(flat)
     errors = np.concatenate([np.broadcast_to(x.error, x.shape) for x in flat])
@@ -112,6 +138,31 @@ def _scatter(operation: Operation, x: Any) -> Any:
 
 
 # Arithmetic.
+
+
+def _with_infinities(rule: Callable[..., Any], *, scales: bool = False) -> Callable[..., Any]:
+    """Let a rule take an infinite number that is exact, as a mask of attention has, and be exact there.
+
+    What it gives is 0, ±1 or infinite, whatever a finite operand beside it is; where the rule `scales`, by
+    the other operand, the sign of that must be certain.
+    """
+
+    def applied(operation: Operation, *operands: Any) -> Any:
+        result = rule(operation, *operands)
+        if not isinstance(result, Bounded) or not any(np.isinf(one.value).any() for one in operands):
+            return result
+        infinite = [np.isinf(one.value) & (np.asarray(one.error) == 0) for one in operands]
+        certain = [
+            there | (one.magnitude > one.error if scales else np.isfinite(one.value + one.error))
+            for one, there in zip(operands, infinite, strict=True)
+        ]
+        is_simple = np.isinf(result.value) | np.isin(result.value, (-1.0, 0.0, 1.0))
+        settled = np.logical_or.reduce(np.broadcast_arrays(*infinite)) & is_simple
+        settled = settled & np.logical_and.reduce(np.broadcast_arrays(*certain))
+        error = np.where(settled, 0.0, np.broadcast_to(result.error, result.shape))
+        return replace(result, error=error, terms=1)
+
+    return applied
 
 
 # Units by which the derivative that a library has for its own function may be off, of its operand, of its
@@ -155,7 +206,9 @@ def _convert(_: Operation, x: Any) -> Any:
 
 def _size_of_call(g: Bounded, of_result: Bounded, x: Bounded, result: Bounded) -> Real:
     if of_result.shape == g.shape == x.shape:
-        size: Real = (1 + x.magnitude + result.magnitude) * of_result.magnitude
+        # From an operand whose unit is 1 or more, as of what stands for −∞ in a mask, nothing follows.
+        operand = np.where(x.magnitude * g.format.unit_roundoff < 1, x.magnitude, 0.0)
+        size: Real = (1 + operand + result.magnitude) * of_result.magnitude
         return size
     largest = [
         float(np.max(np.where(np.isfinite(one.magnitude), one.magnitude, 0.0), initial=0.0))
@@ -168,18 +221,12 @@ def _sum(operation: Operation, x: Any) -> Any:
     axes = operation.parameters["axes"]
     if isinstance(x, Bounded):
         return x.sum(axis=axes)
-    return _object(np.add.reduce(x, axis=axes))
+    return as_objects(np.add.reduce(x, axis=axes, initial=flint.arb(0)))
 
 
-def _object(result: Any) -> Balls:
-    array = np.empty(np.shape(result), dtype=object)
-    array[...] = result
-    return array
-
-
-def _matmul(_: Operation, a: Any, b: Any) -> Any:
+def _matmul(operation: Operation, a: Any, b: Any) -> Any:
     if isinstance(a, Bounded):
-        return a @ b
+        return a @ b if a.shape[-1] else Bounded.exact(np.zeros(operation.shape), a.format)
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     left = np.broadcast_to(a, (*batch, *a.shape[-2:]))
     right = np.broadcast_to(b, (*batch, *b.shape[-2:]))
@@ -195,23 +242,6 @@ def _matrix(block: Balls) -> flint.arb_mat:
     return flint.arb_mat(*block.shape, block.ravel().tolist())
 
 
-def _power(operation: Operation, x: Any) -> Any:
-    """x to a whole power: by repeated products or by the library's function, |n| roundings and one more."""
-    n = operation.parameters["exponent"]
-    if not isinstance(x, Bounded):
-        return np.frompyfunc(lambda t: t**n, 1, 1)(x)
-    value, form = x.value**n, x.format
-    size = np.abs(value)
-    carried: Any = EXACT
-    if not x.is_exact:
-        far, near = (np.abs(x.magnitude + sign * x.error) ** n for sign in (1, -1))
-        crosses = (n < 0) & (x.magnitude <= x.error)
-        carried = np.where(crosses, np.inf, np.maximum(np.abs(far - size), np.abs(near - size)))
-        carried = carried + 8 * 2.0**-53 * np.maximum(far, size) * (np.asarray(x.error) > 0)
-    error = form.error_bound(value, size.copy(), carried, abs(n) + 1, 2 * abs(n))
-    return Bounded(value, error, form, sizes=lambda: np.abs(x.scale**n) if n > 0 else np.abs(value))
-
-
 def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def extreme(_: Operation, a: Any, b: Any) -> Any:
         if not isinstance(a, Bounded):
@@ -221,19 +251,6 @@ def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -
         return Bounded(value, error, a.format, sizes=lambda: np.maximum(a.scale, b.scale))
 
     return extreme
-
-
-def _max(operation: Operation, x: Any) -> Any:
-    axes = operation.parameters["axes"]
-    if isinstance(x, Bounded):
-        error = EXACT if x.is_exact else np.max(np.broadcast_to(x.error, x.shape), axis=axes)
-        return Bounded(np.max(x.value, axis=axes), error, x.format, sizes=lambda: np.max(x.scale, axis=axes))
-    rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
-    rows = x.transpose((*rest, *axes)).reshape(*operation.shape, -1)
-    result = rows[..., 0]
-    for i in range(1, rows.shape[-1]):
-        result = np.frompyfunc(flint.arb.max, 2, 1)(result, rows[..., i])
-    return _object(result)
 
 
 # Truth values.
@@ -257,10 +274,12 @@ def _is_decided(t: flint.arb) -> bool:
 
 
 def _difference(a: Any, b: Any) -> Any:
+    """Return a − b, of two infinities that are the same 0."""
     if not isinstance(a, Bounded):
-        return a - b
+        return np.frompyfunc(lambda p, q: p - q if p.is_finite() or p != q else flint.arb(0), 2, 1)(a, b)
     error = np.asarray(a.error + b.error) + np.zeros(np.broadcast_shapes(a.shape, b.shape))
-    return Bounded(a.value - b.value, error, a.format)  # of two of its numbers the sign is exact
+    value = np.where(np.isinf(a.value) & (a.value == b.value), 0.0, a.value - b.value)
+    return Bounded(value, error, a.format)  # of two of its numbers the sign is exact
 
 
 def _greater(operation: Operation, a: Any, b: Any) -> Truth:
@@ -312,7 +331,7 @@ def _select(operation: Operation, condition: Truth, a: Any, b: Any) -> Any:
         if unsure.any():
             hull = np.frompyfunc(flint.arb.union, 2, 1)(np.broadcast_to(a, operation.shape), b)
             chosen = np.where(unsure, hull, chosen)
-        return _object(chosen)
+        return as_objects(chosen)
     ends = [np.broadcast_to(part, operation.shape) for part in (a.value, a.error, b.value, b.error)]
     chosen, error = np.where(value, ends[0], ends[2]), np.where(value, ends[1], ends[3])
     if unsure.any():
@@ -337,27 +356,33 @@ def _negative(_: Operation, x: Any) -> Any:
 
 
 def _function(function: Function) -> Callable[..., Any]:
-    return lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x)
+    return _with_infinities(lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x))
 
 
 RULES: Final[dict[str, Callable[..., Any]]] = {
     **{name: _function(function) for name, function in FUNCTIONS.items()},
     **MOVES,
-    "add": lambda _, a, b: a + b,
-    "subtract": lambda _, a, b: a - b,
-    "multiply": lambda _, a, b: a * b,
-    "divide": lambda _, a, b: a / b,
+    "add": _with_infinities(lambda _, a, b: a + b),
+    "subtract": _with_infinities(lambda _, a, b: a - b),
+    "multiply": _with_infinities(lambda _, a, b: a * b, scales=True),
+    "divide": _with_infinities(lambda _, a, b: a / b, scales=True),
     "negative": _negative,
     "abs": lambda _, x: abs(x),
     "sign": _sign,
-    "power": _power,
+    "power": power,
+    "real_power": real_power,
+    "floor": whole(np.floor, flint.arb.floor),
+    "round": whole(np.rint, rounded_ball),
+    "fmod": fmod,
     "maximum": _extreme(np.maximum, flint.arb.max),
     "minimum": _extreme(np.minimum, flint.arb.min),
     "matmul": _matmul,
     "rounded": _rounded,
     "convert": _convert,
     "sum": _sum,
-    "max": _max,
+    "prod": prod,
+    "cumsum": cumsum,
+    "max": largest,
     "scatter": _scatter,
     "greater": _greater,
     "greater_equal": _greater,
@@ -372,4 +397,4 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
 
 def balls_of(array: Real) -> Balls:
     """Take binary numbers as they are: a ball of radius 0 for each."""
-    return _object(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
+    return as_objects(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
