@@ -93,6 +93,7 @@ def test_single_mistakes_are_caught_where_they_are_made_or_have_a_reason(power):
     precision = of(power, "nets/not-trained", "float32-weight-gradient")
     assert [precision.caught_by(tool) for tool in (SUITE, ASSERT_CLOSE, ALLCLOSE)] == [True, False, False]
 
+
 def test_faults_of_1e_10_are_seen_by_the_bounds_and_by_no_default_tolerance(power):
     """And the right gradients pass the checks of gradients, so an objection is to the fault."""
     for fault in power.faults:

@@ -303,8 +303,11 @@ for optimizer, steps in (None, 2), (optimizers.AdamW(), 1):
 """
 
 
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="it takes a process of its own: --slow")
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")  # Keras's own arrays
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=SLOW)])
 def test_a_keras_model_is_read_on_its_backend(backend, tmp_path, monkeypatch):
     """Keras has one backend in a process: here JAX, as the adapters have it."""
     for needed in ("keras", backend):
