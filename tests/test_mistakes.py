@@ -49,6 +49,10 @@ def drawn(dtype):
     return [*networks, *every_rule(dtype).values()]
 
 
+# What is at 0 in the first step, or may be exact in float32, is not their first line that shows.
+CONSTANTS = {"float32-constants", "float32-momentum"}
+
+
 def expressible(mistake, problems):
     return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
 
@@ -74,10 +78,7 @@ def test_a_drawn_network_catches_it_at_its_first_line(mistake, request):
         for problem in some(problems, request):
             if finding := first_failure(problem, mistake):
                 own = [line.name for line in mistake.lines(problem)]
-                is_of_a_state = own[0].startswith(
-                    ("m_", "v_")
-                )  # which is 0 at first, and shows in a later line
-                first = own[:1] if finding.step == 1 and not is_of_a_state else own
+                first = own[:1] if finding.step == 1 and mistake.name not in CONSTANTS else own
                 assert finding.quantity in first
                 assert re.fullmatch(FIRST_LINE[mistake.name], finding.quantity)
             else:
