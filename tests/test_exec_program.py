@@ -260,7 +260,12 @@ def example(name, folder, changed=("", "")):
     return adapter
 
 
-@pytest.mark.parametrize("name", ["backprop.c", "backprop.c float32", "backprop.js"])
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="as in float64, but for a word: --slow")
+
+
+@pytest.mark.parametrize(
+    "name", ["backprop.c", pytest.param("backprop.c float32", marks=SLOW), "backprop.js"]
+)
 def test_an_example_is_right_wherever_it_can_train(name, tmp_path):
     adapter = example(name, tmp_path)
     (run,) = (one.run for one in adapter.programs)

@@ -45,7 +45,7 @@ def test_a_mistake_is_named_on_random_networks_and_no_other_alone(mistake, dtype
 
 def test_what_may_be_meant_as_well_is_named_beside_what_is_certain():
     """In float32 a small λ with the wrong sign is certain, and none at all meets the right value, too."""
-    results = {result.shown: result for result in naming_of("decay-missing", "float32", seed=0)}
+    results = {result.shown: result for result in naming_of("decay-missing", "float32", seed=0, networks=8)}
     assert [result.another_alone for result in results.values()] == [0, 0]
     assert results[OUTCOME].equal > 0
 
