@@ -41,7 +41,7 @@ def python(built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    offline = ("--quiet", "--no-deps", "--no-index", "--no-compile", "--ignore-installed")
+    offline = ("--quiet", "--no-deps", "--no-index", "--compile", "--ignore-installed")
     run(sys.executable, "-m", "pip", f"--python={python}", "install", *offline, built[1], cwd=folder)
     (site,) = (folder / "lib").glob("python*/site-packages")
     (site / "others.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))

@@ -163,7 +163,7 @@ uncertain = st.tuples(
 
 @EACH_FORMAT
 @EACH
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(drawn=st.lists(uncertain, min_size=40, max_size=40))
 def test_wherever_z_is_within_its_error_the_truth_and_each_form_are_within_the_bound(name, dtype, drawn):
     """The rounding that is allowed is that at t, not that at z."""

@@ -89,8 +89,15 @@ def test_every_optimizer_is_judged_in_batches(name):
     assert_same(judged(problem), alone(problem))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
-@pytest.mark.parametrize("name", ["nets/hundred-steps", *EACH_RULE])
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="every fourth shows it: --slow")
+CERTIFIED = ["nets/hundred-steps", *EACH_RULE]
+IN_EACH_FORMAT = [(name, "float64") for name in CERTIFIED]
+IN_EACH_FORMAT += [
+    pytest.param(name, "bfloat16", marks=SLOW if i % 4 else ()) for i, name in enumerate(CERTIFIED)
+]
+
+
+@pytest.mark.parametrize(("name", "dtype"), IN_EACH_FORMAT)
 def test_certified_steps_of_a_batch_are_judged_as_each_alone(name, dtype):
     """Their numbers are the same to the last bit, and each step keeps what it was judged against."""
     problem = replace(load_case(name).problem(dtype), steps=5)

@@ -122,6 +122,9 @@ def test_a_port_is_judged_at_both_of_its_mistakes(said):
     assert dict(rows) == {"a1": "fails", "dL/dz1": "fails", **updates}
 
 
+SLOW = pytest.mark.skipif(
+    "not config.getoption('--slow')", reason="C shows it, test_exec_program both: --slow"
+)
 JUDGE = "--activations tanh,identity --loss half_squared_error --reduction sum --learning-rate 0.1".split()
 
 
@@ -139,7 +142,7 @@ def test_a_recorded_step_is_judged_by_its_file(mistake, words, python, tmp_path)
     ("source", "tool", "mistake"),
     [
         ("backprop.c", "cc", {"a * (1 - a)": "a * (1 + a)"}),
-        ("backprop.js", "node", {"a * (1 - a)": "a * (1 + a)"}),
+        pytest.param("backprop.js", "node", {"a * (1 - a)": "a * (1 + a)"}, marks=SLOW),
     ],
 )
 def test_a_program_in_another_language_is_judged(source, tool, mistake, python, tmp_path):

@@ -47,8 +47,23 @@ def watched():
 
 
 @pytest.fixture(scope="module")
-def power(frameworks, watched):
-    return measure([load_case(name) for name in SMALL], trials=3, watch=lambda *seen: watched.append(seen))
+def dtypes(request):
+    """Give both formats with --slow, where by default one shows how all is counted."""
+    return ("float64", "float32") if request.config.getoption("--slow") else ("float64",)
+
+
+@pytest.fixture(scope="module")
+def power(frameworks, watched, dtypes):
+    cases = [load_case(name) for name in SMALL]
+    return measure(cases, dtypes, trials=3, watch=lambda *seen: watched.append(seen))
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Measure every tenth mistake alone, and give their names."""
+    some = {name: MISTAKES[name] for name in ["sign-of-the-error", *islice(MISTAKES, 0, None, 10)]}
+    monkeypatch.setattr(measurement, "MISTAKES", some)
+    return some.keys()
 
 
 def of(power, case, mistake, dtype="float64"):
@@ -56,15 +71,15 @@ def of(power, case, mistake, dtype="float64"):
     return result
 
 
-def test_nothing_is_left_out(power, watched):
-    assert len(power.meetings) == 2 * len(SMALL) * len(MISTAKES)
+def test_nothing_is_left_out(power, watched, dtypes):
+    assert len(power.meetings) == len(dtypes) * len(SMALL) * len(MISTAKES)
     made = [result for result in power.meetings if not result.inexpressible]
     assert all([answer.tool for answer in result.answers] == [*OURS, *TOOLS] for result in made)
     for case in SMALL:
         lines = {line.name for line in tape(load_case(case).problem("float64"))}
         assert {fault.quantity for fault in power.faults if fault.case == case} == lines
-    runs = [f"{case} {dtype}" for case in SMALL for dtype in ("float64", "float32")]
-    assert watched == [(run, done, 4) for done, run in enumerate([*runs, ""])]
+    runs = [f"{case} {dtype}" for case in SMALL for dtype in dtypes]
+    assert watched == [(run, done, len(runs)) for done, run in enumerate([*runs, ""])]
 
 
 def test_single_mistakes_are_caught_where_they_are_made_or_have_a_reason(power):
@@ -89,9 +104,9 @@ def test_faults_of_1e_10_are_seen_by_the_bounds_and_by_no_default_tolerance(powe
             assert min(fault.smallest) > 1e-10
 
 
-def test_this_suite_gives_no_false_alarm(power):
+def test_this_suite_gives_no_false_alarm(power, dtypes):
     ours = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
-    assert len(ours) == 2 * len(SMALL) * 3  # PyTorch, and JAX's two programs
+    assert len(ours) == len(dtypes) * len(SMALL) * 3  # PyTorch, and JAX's two programs
     assert all(answer.objects is False for answer in ours)
 
 
@@ -102,13 +117,15 @@ def test_gradcheck_is_left_out_of_large_problems_with_its_reason():
         tool({})
 
 
-def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power):
+def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power, few):
     alone = measure([load_case("worked/document")], ["float64"], trials=3)
     for name in ("meetings", "faults", "alarms"):
         same = [
             one for one in getattr(power, name) if (one.case, one.dtype) == ("worked/document", "float64")
         ]
-        assert list(getattr(alone, name)) == same
+        same = [one for one in same if name != "meetings" or one.mistake in few]
+        assert len(same) >= len(few) * (name == "meetings")
+        assert sorted(getattr(alone, name), key=repr) == sorted(same, key=repr)
 
 
 def test_the_same_case_twice_is_redundant(power):
@@ -144,7 +161,7 @@ def without_torch(monkeypatch):
     registry.load_adapter.cache_clear()
 
 
-@pytest.mark.usefixtures("without_torch")
+@pytest.mark.usefixtures("without_torch", "few")
 def test_a_missing_framework_is_named():
     power = measure([load_case("worked/document")], ["float64"], trials=2)
     result, absent = of(power, "worked/document", "sign-of-the-error"), "not run: torch is not installed"
@@ -157,7 +174,7 @@ def test_a_missing_framework_is_named():
     assert cells["caught: wrong formula"] == absent
 
 
-@pytest.mark.usefixtures("frameworks")
+@pytest.mark.usefixtures("frameworks", "few")
 def test_an_adapter_that_is_expected_not_to_agree_gives_no_false_alarm():
     power = measure([load_case("divergences/x64-off")], trials=1)
     assert {alarm.implementation for alarm in power.alarms} == {"torch"}
@@ -180,15 +197,15 @@ def test_an_adapter_without_an_equivalent_gives_no_false_alarm(monkeypatch):
     assert {alarm.answer.tool for alarm in alarms} == {GRADCHECK, CHECK_GRADS}
 
 
-def test_the_page_and_the_summary_say_what_was_measured(power):
+def test_the_page_and_the_summary_say_what_was_measured(power, dtypes):
     page = templates(()).get_template("parts.html").make_module({"power": to_page(power)}).part_power()
     text = "\n\n".join(section.within(10**6) for section in to_sections(power))
     assert text.startswith("## What this suite catches")
     for shown in (text, page):
-        assert "Each of 199 mistakes is caught by at least one case" in shown
+        assert f"Each of {199 if 'float32' in dtypes else 193} mistakes is caught by at least one" in shown
         assert "Not possible in any of these cases: mean-for-sum, mean-over-examples" in shown
-        assert "0 of 12 (0%)" in shown
-    assert page.count("<details>") == page.count("</details>") == 2 * len(SMALL)
+        assert f"0 of {6 * len(dtypes)} (0%)" in shown
+    assert page.count("<details>") == page.count("</details>") == len(dtypes) * len(SMALL)
 
 
 def catches_of(*, every):

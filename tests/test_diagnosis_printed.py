@@ -85,18 +85,20 @@ def test_mazurs_outputs_after_ten_thousand_updates_come_from_the_already_updated
     assert each == {(2, "loss"): UPDATED, (10001, "a2"): UPDATED, (10001, "loss"): NONE}
 
 
-PLANTED = ["weights-not-transposed", "already-updated-weights", "bias-gradient-averaged"]
+DIGITS = [4, 9, 15, 16, 17]
+PLANTED = [("weights-not-transposed", digits) for digits in DIGITS]
+for name in ("already-updated-weights", "bias-gradient-averaged"):
+    PLANTED += [pytest.param(name, digits, marks=[] if digits in (4, 17) else SLOW) for digits in DIGITS]
 
 
-@pytest.mark.parametrize("digits", [4, 9, 15, 16, 17])
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize(("name", "digits"), PLANTED)
 def test_a_planted_mistake_is_named_with_however_many_digits_it_is_printed(name, digits):
     values = values_of(DRAWN[1], 3, name, ["loss", "W1_new"])
     names = [one.names for one in explained(DRAWN[1], {3: values}, digits)]
     assert names == [(name,)] * 2
 
 
-@pytest.mark.parametrize("digits", [1, 2, 3, 9])
+@pytest.mark.parametrize("digits", [pytest.param(1, marks=SLOW), 2, pytest.param(3, marks=SLOW), 9])
 @pytest.mark.parametrize("problem", NETWORKS)
 def test_no_mistake_is_named_without_the_planted_one_and_many_are_counted(problem, digits):
     several = 0
@@ -110,11 +112,12 @@ def test_no_mistake_is_named_without_the_planted_one_and_many_are_counted(proble
     assert several == 0 or digits < 9
 
 
-def test_a_mistake_is_named_after_thousands_of_steps_though_others_diverge():
+def test_a_mistake_is_named_after_hundreds_of_steps_though_others_diverge(request):
     """Of identities at a large rate many overflow within some hundred steps."""
     problem = network((2, 2, 2), 3, activations="identity", learning_rate=0.05)
-    values = values_of(problem, 600, "weights-transposed-backward", ["W1_new"])
-    (one,) = explained(problem, {600: values}, 9)
+    step = 600 if request.config.getoption("--slow") else 300
+    values = values_of(problem, step, "weights-transposed-backward", ["W1_new"])
+    (one,) = explained(problem, {step: values}, 9)
     assert one.names == ("weights-transposed-backward",)
 
 
@@ -128,7 +131,7 @@ def test_elements_that_agree_are_no_veto_and_it_says_how_many_do_not():
     assert str(one).startswith("Explained by: the weights were not transposed, in 4 of the 11 elements")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
     activation=st.sampled_from(ACTIVATIONS),
@@ -153,9 +156,10 @@ OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*DRAWN[2:], *RULED[1
 
 
 @pytest.mark.parametrize("problem", [*NETWORKS[:2], *RULED[:1], *OTHERS])
-def test_runs_of_all_mistakes_at_once_are_those_of_each(problem):
+def test_runs_of_all_mistakes_at_once_are_those_of_each(problem, request):
     """Among them formulas that count the examples, reorder lines, have other shapes, or run several lines."""
-    assert_as_each_alone(problem, tapes_of(problem), range(1, 4))
+    steps = range(1, 4 if request.config.getoption("--slow") else 3)
+    assert_as_each_alone(problem, tapes_of(problem), steps)
 
 
 def test_runs_are_those_of_each_where_some_have_settled_and_others_take_what_comes_later(monkeypatch):

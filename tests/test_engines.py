@@ -71,13 +71,15 @@ def test_every_engine_updates_by_the_frameworks_optimizer_and_shows_its_state(na
     assert problem.updated_states <= set(next(engine(name)(problem.copy())))
 
 
-# In the last of them JAX is as its case expects.
-CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", "divergences/x64-off"]
-CASES += [pytest.param("nets/deep", marks=slow)]
+# In x64-off JAX is as its case expects.
+CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", "divergences/x64-off", "nets/deep"]
+LONG = {*product(("jax-forward", "jax-vmap"), ("divergences/x64-off",)), *product(ENGINES, ("nets/deep",))}
 
 
-@pytest.mark.parametrize("case", CASES)
-@EACH_ENGINE
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(*one, marks=slow if one in LONG else ()) for one in product(ENGINES, CASES)],
+)
 def test_shipped_cases_agree(name, case):
     for dtype in load_case(case).dtypes:
         assert failure_of(load_case(case), name, dtype) is None

@@ -19,8 +19,12 @@ OUTCOME = outcome(3)
 
 
 def diagnoses(run, problem=NET, shown=None):
+    return list(one_by_one(run, problem, shown))
+
+
+def one_by_one(run, problem, shown):
     implementation = run if shown is None else showing(run, shown)
-    return list(diagnose(problem, judge(problem, implementation, frozenset())))
+    return diagnose(problem, judge(problem, implementation, frozenset()))
 
 
 def with_lines(lines):
@@ -279,7 +283,7 @@ def test_a_decay_that_float32_cannot_tell_from_none_is_said_to_be_possible():
     def first(decay):
         numbers = dict(problem.optimizer.numbers) | {"weight_decay": decay}
         other = replace(problem, optimizer=replace(problem.optimizer, numbers=tuple(numbers.items())))
-        return diagnoses(lambda _: training_steps(other), problem, outcome(problem.depth))[0]
+        return next(one_by_one(lambda _: training_steps(other), problem, outcome(problem.depth)))
 
     least = first(0.0)
     at_most = float(re.search("too small to be seen in float32: at most ([^,]+),", least.hint)[1])

@@ -165,7 +165,17 @@ def test_an_isolated_adapter_may_have_no_equivalent():
 # faults
 
 
-@pytest.mark.parametrize("what", faulty.FAULTS)
+# Each is read, or ended, as one that stays.
+ALIKE = {
+    "aborts", "kills itself", "writes", "is a list", "has structures", "has a huge shape",
+    "has less than announced", "reshapes an input",
+}  # fmt: skip
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="one like it shows it: --slow")
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=SLOW if what in ALIKE else ()) for what in faulty.FAULTS]
+)
 def test_each_fault_is_that_programs_verdict(what, as_named):
     first, second, *later = reasons(as_named, what)
     assert first == "", "it was honest, and its process has been started again"

@@ -49,6 +49,10 @@ def drawn(dtype):
     return [*networks, *every_rule(dtype).values()]
 
 
+# What is at 0 in the first step, or may be exact in float32, is not their first line that shows.
+CONSTANTS = {"float32-constants", "float32-momentum"}
+
+
 def expressible(mistake, problems):
     return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
 
@@ -73,10 +77,9 @@ def test_a_drawn_network_catches_it_at_its_first_line(mistake, request):
         problems, unseen = expressible(mistake, drawn(dtype)), []
         for problem in some(problems, request):
             if finding := first_failure(problem, mistake):
-                own = [
-                    line.name for line in mistake.lines(problem)
-                ]  # one of a state at 0 shows from step 2 on
-                assert finding.quantity in (own[:1] if finding.step == 1 else own)
+                own = [line.name for line in mistake.lines(problem)]
+                first = own[:1] if finding.step == 1 and mistake.name not in CONSTANTS else own
+                assert finding.quantity in first
                 assert re.fullmatch(FIRST_LINE[mistake.name], finding.quantity)
             else:
                 unseen.append(problem)

@@ -45,7 +45,7 @@ def test_a_mistake_is_named_on_random_networks_and_no_other_alone(mistake, dtype
 
 def test_what_may_be_meant_as_well_is_named_beside_what_is_certain():
     """In float32 a small λ with the wrong sign is certain, and none at all meets the right value, too."""
-    results = {result.shown: result for result in naming_of("decay-missing", "float32", seed=0)}
+    results = {result.shown: result for result in naming_of("decay-missing", "float32", seed=0, networks=8)}
     assert [result.another_alone for result in results.values()] == [0, 0]
     assert results[OUTCOME].equal > 0
 
@@ -53,9 +53,9 @@ def test_what_may_be_meant_as_well_is_named_beside_what_is_certain():
 @pytest.mark.parametrize("shown", SHOWN)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_of_two_mistakes_the_first_is_named_and_the_second_is_wrong_in_its_own_right(dtype, shown, slow):
-    counted = measure_pairs(dtype, shown, range(100 if slow else 3), seed=0)
-    wanted = 0.9 if slow or shown == EVERYTHING else 0.6  # three say little
-    assert counted.pairs >= (100 if slow else 3)
+    counted = measure_pairs(dtype, shown, range(100 if slow else 2), seed=0)
+    wanted = 0.9 if slow or shown == EVERYTHING else 0.5  # two say little
+    assert counted.pairs >= (100 if slow else 2)
     assert counted.first_named >= wanted * counted.pairs
     assert counted.second_in_its_own_right == counted.apart
 

@@ -24,12 +24,18 @@ def judged(printed, *more):
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
-def test_an_adapter_that_was_written_agrees_where_it_can_train_and_passes_over_the_rest(framework, capsys):
+def test_an_adapter_that_was_written_agrees_where_it_can_train_and_passes_over_the_rest(
+    framework, capsys, request
+):
+    """On two cases, and on optimizers that it has not; with --slow on all nets."""
     assert command(["adapter", f"mine_{framework}.py", "--framework", framework]) == 0
-    selected = [f"--select={name}" for name in ("nets/", "worked/document", "optimizers/sgd-momentum")]
+    agreeing, slow = ["nets/batch-of-four", "worked/document"], request.config.getoption("--slow")
+    agreeing += ["nets/digits"] * slow
+    nets = ("nets/", "worked/document") if slow else agreeing
+    selected = [f"--select={name}" for name in (*nets, "optimizers/s")]
     assert judged(capsys.readouterr().out, *selected) == 0
     printed = capsys.readouterr().out
-    for case in ("nets/batch-of-four", "nets/digits", "worked/document"):
+    for case in agreeing:
         assert printed.count(f" {case} ") == 2, "in two formats, and no other line"
     assert "Passed over: " in printed
     assert f"ask for what mine_{framework}:train does not do. The first, in float64: it does " in printed

@@ -1,6 +1,7 @@
 """JAX programs' own training steps, read from their equations and judged; and Keras's on two backends."""
 
 import os
+import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -278,8 +279,6 @@ def test_what_cannot_be_read_is_refused_in_one_line(words):
 
 # Keras looks for two packages that it needs for other things, which takes half of what loading it takes.
 KERAS = """
-import sys
-sys.modules["sklearn"] = sys.modules["matplotlib"] = None
 import numpy as np, keras
 from adapters.tracing.keras_model import read_keras
 from reference import judge
@@ -304,10 +303,23 @@ for optimizer, steps in (None, 2), (optimizers.AdamW(), 1):
 """
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_keras_model_is_read_on_its_backend(backend):
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="it takes a process of its own: --slow")
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")  # Keras's own arrays
+@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=SLOW)])
+def test_a_keras_model_is_read_on_its_backend(backend, tmp_path, monkeypatch):
+    """Keras has one backend in a process: here JAX, as the adapters have it."""
     for needed in ("keras", backend):
         if find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed")
-    chosen = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    subprocess.run([sys.executable, "-c", KERAS], check=True, env=chosen)
+    path = tmp_path / "reads_keras.py"
+    path.write_text(KERAS, encoding="utf-8")
+    if backend == "jax":
+        monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "jax"))
+        runpy.run_path(str(path))
+    else:
+        chosen = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        without = "import sys; sys.modules['sklearn'] = sys.modules['matplotlib'] = None"
+        run = f"{without}; import runpy; runpy.run_path({str(path)!r})"
+        subprocess.run([sys.executable, "-c", run], check=True, env=chosen)
