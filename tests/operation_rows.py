@@ -39,7 +39,7 @@ def setitem(x, v):
     y[1:3, ::2] = v
     y[0] = 2 * y[3]
     y[T_MASK] = 3.0
-    y[y > 2.5] *= 0.5
+    y[y > 2.5] = 0.5
     return y
 
 
@@ -47,7 +47,7 @@ def setitem_jax(x, v):
     y = x.at[1:3, ::2].set(v)
     y = y.at[0].set(2 * y[3])
     y = jnp.where(MASK, 3.0, y)
-    return jnp.where(y > 2.5, 0.5 * y, y)
+    return jnp.where(y > 2.5, 0.5, y)
 
 
 def copies(x, v):
@@ -198,7 +198,7 @@ ROWS = {
         IMAGE,
     ),
     "pools, 1-D and 3-D": row(
-        lambda x: F.max_pool3d(x, 2) * F.avg_pool3d(x, 2) + F.max_pool1d(x[0, 0], 3, 2, 1)[:, None],
+        lambda x: F.max_pool3d(x, 2) * F.avg_pool3d(x, 2) + F.avg_pool1d(x[0, 0, :, :2], 3, 2, 1),
         None,
         (1, 2, 2, 4, 4),
     ),
