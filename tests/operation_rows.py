@@ -86,9 +86,9 @@ def attention(q, k, v):
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-def attention_jax(q, k, v):
-    q, k, v = (x.swapaxes(1, 2) for x in (q, k, v))
-    return jax.nn.dot_product_attention(q, k, v, is_causal=True).swapaxes(1, 2)
+def attention_port(q, k, v):
+    scores = q @ k.swapaxes(-1, -2) / 2.0
+    return jax.nn.softmax(jnp.where(np.tri(3, dtype=bool), scores, -jnp.inf)) @ v
 
 
 def masked(x):
@@ -245,7 +245,10 @@ ROWS = {
     "softmax masked by the smallest number": row(
         lambda x: torch.softmax(x + torch.finfo(x.dtype).min * T_MASK.double(), -1), None
     ),
-    "attention that looks back": row(attention, attention_jax, *[(1, 2, 3, 4)] * 3),
+    "attention that looks back": row(attention, attention_port, *[(1, 2, 3, 4)] * 3),
+    "attention of JAX": row(
+        None, lambda q, k, v: jax.nn.dot_product_attention(q, k, v, is_causal=True), *[(1, 3, 2, 4)] * 3
+    ),
     "attention that sees nothing": row(
         lambda q, k, v: F.scaled_dot_product_attention(
             q, k, v, attn_mask=torch.tensor([[True, False, True], [False] * 3, [True] * 3])

@@ -19,7 +19,7 @@ from reference.programs.operations import apply, balls_of
 from reports.certify import certify_gradients, same_function
 
 FEW_DIGITS = 6.0  # JAX takes the softmax of its attention in float32
-SOME = 7  # every so many rows are judged without --slow
+SOME = 9  # every so many rows are judged without --slow
 
 
 @pytest.fixture(autouse=True)
