@@ -82,14 +82,16 @@ class Places(Calls):
 
     def call(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call it. Raises NotCapturedError where it asks what the numbers are, as `if x.sum() > 0`."""
+        place = place_of_caller()
+        asked = NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
         if getattr(func, "__name__", "") in TO_NUMPY:
-            raise _asked()
+            raise asked
         try:
             return func(*args, **kwargs)
         except RuntimeError as error:
             if "value out of a tracing tensor" not in str(error):
                 raise
-            raise _asked() from error
+            raise asked from error
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in
         self.kept[self.count] = result.clone()
@@ -137,11 +139,6 @@ def _is_in_custom_function() -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _asked() -> NotCapturedError:
-    place = place_of_caller()
-    return NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
 
 
 def place_of_caller() -> str:

@@ -16,7 +16,7 @@ import flint
 import numpy as np
 
 from reference.activations import sigmoid
-from reference.arithmetic import EVALUATION, SLACK, Bounded, Real
+from reference.arithmetic import EVALUATION, SLACK, Bounded, Format, Real
 from reference.losses.terms import EXP_ULPS, LOG_ULPS
 
 # Units in the last place, to which tests/test_programs.py holds PyTorch and JAX.
@@ -40,21 +40,21 @@ class Function:
     """A function of one number: `plain` in float64, `ball` in ball arithmetic, `ulps` that it may be off by.
 
     `lipschitz`: the largest slope, of a function that is not monotone. `more`: ulps that come to those, by
-    the operand, as where it is squared and rounded first.
+    the operand and the format, as where it is squared and rounded first.
     """
 
     plain: Callable[[Real], Real]
     ball: Callable[[Any], Any]
     ulps: int
     lipschitz: float = 0.0
-    more: Callable[[Real], Real] | None = None
+    more: Callable[[Real, Format], Real] | None = None
 
     def bounded(self, x: Bounded) -> Bounded:
         """Return the value with a bound that covers every correct implementation."""
         form, value = x.format, self.plain(x.value)
         moved = self._moved(x, value)
         ulps: Any = ULPS_OF_16_BITS if form.has_16_bits else self.ulps
-        ulps = ulps if self.more is None else ulps + self.more(x.value)
+        ulps = ulps if self.more is None else ulps + self.more(x.value, form)
         size = np.abs(value) + moved
         error = moved + 2 * ulps * (form.unit_roundoff + form.evaluation) * size + 2 * form.underflow
         fits = np.isfinite(error) & (size <= form.largest)
@@ -123,7 +123,7 @@ FUNCTIONS: Final = {
     "logistic": Function(sigmoid.sigmoid, sigmoid.ball, sigmoid.ULPS),
     "erf": Function(_each(math.erf), flint.arb.erf, ERF_ULPS),
     "erfc": Function(_each(math.erfc), flint.arb.erfc, ERFC_ULPS),
-    "erf_slope": Function(_erf_slope, _erf_slope_ball, EXP_ULPS + 4, 1.0, lambda x: x * x),
+    "erf_slope": Function(_erf_slope, _erf_slope_ball, EXP_ULPS + 4, 1.0, lambda x, _: x * x),
     "sqrt": Function(np.sqrt, flint.arb.sqrt, ROOT_ULPS),
     "rsqrt": Function(lambda x: 1 / np.sqrt(x), flint.arb.rsqrt, 2 * ROOT_ULPS),
     "sin": Function(np.sin, flint.arb.sin, CIRCULAR_ULPS, 1.0),
