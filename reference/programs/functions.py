@@ -122,7 +122,7 @@ FUNCTIONS: Final = {
     "tanh": Function(np.tanh, flint.arb.tanh, sigmoid.TANH_ULPS),
     "logistic": Function(sigmoid.sigmoid, sigmoid.ball, sigmoid.ULPS),
     "erf": Function(_each(math.erf), flint.arb.erf, ERF_ULPS),
-    "erfc": Function(_each(math.erfc), flint.arb.erfc, ERFC_ULPS),
+    "erfc": Function(_each(math.erfc), flint.arb.erfc, ERFC_ULPS, more=lambda x, _: np.maximum(x, 0) ** 2),
     "erf_slope": Function(_erf_slope, _erf_slope_ball, EXP_ULPS + 4, 1.0, lambda x, _: x * x),
     "sqrt": Function(np.sqrt, flint.arb.sqrt, ROOT_ULPS),
     "rsqrt": Function(lambda x: 1 / np.sqrt(x), flint.arb.rsqrt, 2 * ROOT_ULPS),
