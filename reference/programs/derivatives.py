@@ -130,7 +130,10 @@ def _fmod(b: Builder, op: Operation, g: int) -> tuple[int, int]:
 
 
 def _prod(b: Builder, op: Operation, g: int) -> tuple[int]:
-    """The gradient of each factor: that of the product times all other factors, 0 among them or not."""
+    """The gradient of each factor: that of the product times all other factors, 0 among them or not.
+
+    Others divide the product by the factor, which is open where the product overflows.
+    """
     x, axes = op.inputs[0], op.parameters["axes"]
     shape = b.shapes[x]
     rest = [axis for axis in range(len(shape)) if axis not in axes]
@@ -140,7 +143,9 @@ def _prod(b: Builder, op: Operation, g: int) -> tuple[int]:
     others[..., np.arange(count), np.arange(count)] = b.positions(x).size  # which is 1
     product = b.add("prod", b.gather(others, x, b.constant(1.0)), axes=(rows.ndim,))
     back = np.argsort(rows.reshape(-1)).reshape(shape)
-    return (b.add("multiply", _spread(b, op, g), b.gather(back, product)),)
+    fits = b.add("greater_equal", b.add("abs", _spread(b, op, op.number)), b.constant(0.0))
+    slope = b.add("select", fits, b.gather(back, product), b.constant(np.inf))
+    return (b.add("multiply", _spread(b, op, g), slope),)
 
 
 def _cumsum(b: Builder, op: Operation, g: int) -> tuple[int]:
