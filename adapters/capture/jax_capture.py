@@ -133,7 +133,8 @@ class _Reader:
         except NotCapturedError as error:
             depends = [one for one in operands if isinstance(one, int)]
             depends += range(begin, len(self.b.shapes))
-            shapes = [tuple(variable.aval.shape) for variable in equation.outvars]
+            avals: list[Any] = [variable.aval for variable in equation.outvars]
+            shapes = [tuple(aval.shape) for aval in avals]
             return [self.b.unreadable(shape, f"{error}{self._at()}", *depends) for shape in shapes]
 
     def _of_this_run(self, equation: JaxprEqn, operands: list[Any]) -> list[Any]:

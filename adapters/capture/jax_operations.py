@@ -4,7 +4,7 @@ A rule takes the builder, the equation's parameters, its operands as they are an
 shape.
 """
 
-# ruff: noqa: ANN401, ARG005, PLR2004 - parameters of any kind; rules that leave some alone
+# ruff: noqa: ANN401, ARG005 - parameters of any kind; rules that leave some alone
 
 from __future__ import annotations
 

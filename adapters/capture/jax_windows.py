@@ -70,7 +70,8 @@ def _updated(b: Builder, _: Any, operands: list[Any], numbers: list[int], __: An
     """A slice that is written over: JAX writes positions."""
     known(operands[2:])
     starts = [int(start) for start in operands[2:]]
-    moved = jax.lax.dynamic_update_slice(*_joined(b, numbers[:2]), starts)
+    before, new = _joined(b, numbers[:2])
+    moved = jax.lax.dynamic_update_slice(before, new, starts)
     return b.gather(np.asarray(moved), *numbers[:2])
 
 

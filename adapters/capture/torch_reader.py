@@ -198,12 +198,19 @@ def _writes(node: Any) -> bool:
 
 
 def _without_writes(graph: Any, leaves: Sequence[Tensor]) -> Any:
-    """Return a graph without writes in place, which a function that PyTorch puts together may have left."""
-    if not any(map(_writes, graph.graph.nodes)):
+    """Return a graph without writes into parts of others, which a composed function may have left."""
+    if not any(_writes(node) and _is_a_view(node.args[0]) for node in graph.graph.nodes):
         return graph
     again = torch.func.functionalize(Interpreter(graph).run, remove="mutations_and_views")
     with traceback.preserve_node_meta():
-        return make_fx(again)(*leaves)
+        graph = make_fx(again)(*leaves)
+    graph.graph.eliminate_dead_code()
+    return graph
+
+
+def _is_a_view(node: Any) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and any(result.alias_info is not None for result in schema.returns)
 
 
 def _stopped(b: Builder, result: Any) -> Any:

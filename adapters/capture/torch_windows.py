@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any, Final
 
@@ -15,31 +16,41 @@ from adapters.capture.windows import Positions
 from cases.captured import Builder, NotCapturedError
 
 
-def _convolution(r: Lines, args: Any, _: Any, __: Any) -> int:
+def _convolution(r: Lines, args: Any, _: Any, shape: Any) -> int:
     """A convolution in any number of dimensions, as the product of every patch with the kernel."""
-    x, kernel, bias, stride, padding, dilation, transposed, more, groups = args
+    x, kernel, bias, stride, padding, dilation, transposed, _, groups = args
     b, number, weights = r.b, r.number(x), r.number(kernel)
     size = b.shapes[weights][2:]
-    stride, padding, dilation, more = (_each(one, len(size)) for one in (stride, padding, dilation, more))
-    reach = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
-    positions, pairs = b.positions(number), [(p, p) for p in padding]
+    stride, padding, dilation = (_each(one, len(size)) for one in (stride, padding, dilation))
+
+    def patches(positions: Positions) -> Positions:
+        wide = windows.padded(positions, [(p, p) for p in padding])
+        return windows.windows(wide, size, stride, dilation)
+
     if transposed:
-        weights = _flipped(b, weights, groups)
-        positions, stride = windows.spread(positions, stride), [1] * len(size)
-        pairs = [(w - p, w - p + m) for w, p, m in zip(reach, padding, more, strict=True)]
-    places = windows.windows(windows.padded(positions, pairs), size, stride, dilation)
-    result = windows.convolved(b, number, weights, places, groups)
+        at = patches(np.arange(math.prod(shape)).reshape(shape))
+        result = _transposed(b, number, weights, at, groups, shape)
+    else:
+        result = windows.convolved(b, number, weights, patches(b.positions(number)), groups)
     return (
         result if bias is None else b.add("add", result, b.reshape(r.number(bias), (-1, *(1,) * len(size))))
     )
 
 
-def _flipped(b: Builder, kernel: int, groups: int) -> int:
-    """Return the kernel that a transposed convolution with (C, O/groups, size…) multiplies with."""
-    shape, positions = b.shapes[kernel], b.positions(kernel)
-    grouped = positions.reshape(groups, shape[0] // groups, *shape[1:]).swapaxes(1, 2)
-    whole = grouped.reshape(groups * shape[1], shape[0] // groups, *shape[2:])
-    return b.gather(np.flip(whole, tuple(range(2, whole.ndim))), kernel)
+def _transposed(b: Builder, x: int, kernel: int, at: Positions, groups: int, shape: Any) -> int:
+    """Multiply each place with the kernel, (C, O/groups, size…), and add this to the patch of the result.
+
+    `at`: the positions of the result in each patch, (N, O, places…, size…). Each product is rounded before it
+    is added, as PyTorch does in 16 bits.
+    """
+    (count, channels, *places), out = b.shapes[x], b.shapes[kernel][1:]
+    rows = b.reshape(kernel, (groups, channels // groups, math.prod(out)))
+    columns = b.reshape(x, (count, groups, channels // groups, math.prod(places)))
+    product = b.add("matmul", b.swap(rows), columns)  # (N, groups, O/groups·size, places)
+    first = at[(slice(None), slice(None), *map(slice, places))]
+    dims = len(places)
+    ordered = first.transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+    return b.add("scatter", product, indices=ordered.reshape(b.shapes[product]), shape=shape)
 
 
 def _each(value: Any, count: int) -> list[int]:

@@ -35,7 +35,8 @@ def spread(positions: Positions, steps: Sequence[int], fill: int = -1) -> Positi
     first, shape = positions.ndim - len(steps), positions.shape
     sizes = [max((size - 1) * step + 1, 0) for size, step in zip(shape[first:], steps, strict=True)]
     result = np.full((*shape[:first], *sizes), fill, dtype=np.intp)
-    result[(..., *(slice(None, None, step) for step in steps))] = positions
+    places = (slice(None),) * first + tuple(slice(None, None, step) for step in steps)
+    result[places] = positions
     return result
 
 

@@ -6,7 +6,6 @@ The rules are those of any textbook; written as in HIPS autograd's numpy_vjps.py
 
 # ruff: noqa: ARG005 - rules that leave some of their arguments alone
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -140,7 +139,10 @@ def _fmod(b: Builder, op: Operation, g: int) -> tuple[int, int]:
 
 
 def _prod(b: Builder, op: Operation, g: int) -> tuple[int]:
-    """The gradient of each factor: that of the product times all other factors, 0 among them or not."""
+    """The gradient of each factor: that of the product times all other factors, 0 among them or not.
+
+    Others divide the product by the factor, which is open where the product overflows.
+    """
     x, axes = op.inputs[0], op.parameters["axes"]
     shape = b.shapes[x]
     rest = [axis for axis in range(len(shape)) if axis not in axes]
@@ -150,7 +152,9 @@ def _prod(b: Builder, op: Operation, g: int) -> tuple[int]:
     others[..., np.arange(count), np.arange(count)] = b.positions(x).size  # which is 1
     product = b.add("prod", b.gather(others, x, b.constant(1.0)), axes=(rows.ndim,))
     back = np.argsort(rows.reshape(-1)).reshape(shape)
-    return (b.add("multiply", _spread(b, op, g), b.gather(back, product)),)
+    fits = b.add("greater_equal", b.add("abs", _spread(b, op, op.number)), b.constant(0.0))
+    slope = b.add("select", fits, b.gather(back, product), b.constant(np.inf))
+    return (b.add("multiply", _spread(b, op, g), slope),)
 
 
 def _cumsum(b: Builder, op: Operation, g: int) -> tuple[int]:
@@ -171,9 +175,9 @@ def _acosh(b: Builder, x: int, _: int) -> int:
     return b.add("rsqrt", b.add("multiply", b.add("subtract", x, one), b.add("add", x, one)))
 
 
-def _erfinv(b: Builder, _: int, a: int) -> int:
-    """√π/2 · e^(a²)."""
-    return _times(b, math.sqrt(math.pi) / 2, b.add("exp", b.add("power", a, exponent=SQUARE)))
+def _log_of(b: Builder, base: float) -> int:
+    """The logarithm of a number of ours, as a line: in balls it has all digits."""
+    return b.add("log", b.constant(base))
 
 
 def _larger(b: Builder, op: Operation, g: int) -> tuple[int, int]:
@@ -252,9 +256,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "rsqrt": _unary(lambda b, x, a: _times(b, -0.5, b.add("divide", a, x))),
         "sin": _unary(lambda b, x, a: b.add("cos", x)),
         "cos": _unary(lambda b, x, a: b.add("negative", b.add("sin", x))),
-        "exp2": _unary(lambda b, x, a: _times(b, math.log(2), a)),
-        "log2": _unary(lambda b, x, a: b.add("divide", b.constant(1 / math.log(2)), x)),
-        "log10": _unary(lambda b, x, a: b.add("divide", b.constant(1 / math.log(10)), x)),
+        "exp2": _unary(lambda b, x, a: b.add("multiply", _log_of(b, 2.0), a)),
+        "log2": lambda b, op, g: (b.add("divide", g, b.add("multiply", _log_of(b, 2.0), op.inputs[0])),),
+        "log10": lambda b, op, g: (b.add("divide", g, b.add("multiply", _log_of(b, 10.0), op.inputs[0])),),
         "asin": _unary(lambda b, x, a: b.add("rsqrt", _one_and_square(b, "subtract", x))),
         "acos": _unary(lambda b, x, a: b.add("negative", b.add("rsqrt", _one_and_square(b, "subtract", x)))),
         "atan": lambda b, op, g: (b.add("divide", g, _one_and_square(b, "add", op.inputs[0])),),
@@ -263,7 +267,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "asinh": _unary(lambda b, x, a: b.add("rsqrt", _one_and_square(b, "add", x))),
         "acosh": _unary(_acosh),
         "atanh": lambda b, op, g: (b.add("divide", g, _one_and_square(b, "subtract", op.inputs[0])),),
-        "erfinv": _unary(_erfinv),
+        "erfinv": lambda b, op, g: (b.add("divide", g, b.add("erf_slope", op.number)),),
         "floor": lambda b, op, g: (None,),
         "round": lambda b, op, g: (None,),
         "fmod": _fmod,

@@ -154,6 +154,9 @@ def _compared(claim: _Claim, derived: Bounded, one_side: Bounded) -> Finding:
         error = np.where(left_open, 0.0, np.broadcast_to(derived.error, derived.shape))
         low = np.where(left_open, 0.0, np.broadcast_to(derived.low, derived.shape))
         derived = Bounded(value, error, derived.format, low=low, sizes=derived.sizes)
+    if claim.name.startswith("∂") and np.isinf(derived.value).any():  # in another form it may be NaN
+        error = np.where(np.isinf(derived.value), np.inf, np.broadcast_to(derived.error, derived.shape))
+        derived = Bounded(derived.value, error, derived.format, low=derived.low, sizes=derived.sizes)
     return compare(1, claim.name, claim.value, derived)
 
 

@@ -32,7 +32,10 @@ def prod(operation: Operation, x: Any) -> Any:
     axes = operation.parameters["axes"]
     if not isinstance(x, Bounded):
         return as_objects(np.multiply.reduce(_last(x, axes), axis=-1, initial=flint.arb(1)))
-    rows = [part if type(part) is float else _last(part, axes) for part in (x.value, x.error)]
+    rows: list[Any] = [
+        _last(x.value, axes),
+        0.0 if isinstance(x.error, float) else _last(np.broadcast_to(x.error, x.shape), axes),
+    ]
     value, size = np.prod(rows[0], axis=-1), np.prod(np.abs(rows[0]), axis=-1)
     count = rows[0].shape[-1]
     most = np.prod(np.abs(rows[0]) + rows[1], axis=-1)
