@@ -1,9 +1,21 @@
 """The releases that pyproject.toml admits: what an old one lacks, and the table that .ci/releases printed."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 from networks import network
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from cases.protocol import NoEquivalent
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = (ROOT / ".ci/releases").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+LINES = re.findall(r"^\| (.*) \|$", (ROOT / "reports/docs/upgrade.md").read_text("utf-8"), re.MULTILINE)
+HEAD, _, *ROWS = [line.split(" | ") for line in LINES if line.count(" | ") == 11]
 
 
 @pytest.mark.needs("torch")
@@ -23,3 +35,28 @@ def test_what_a_release_has_not_in_a_format_has_no_equivalent_and_any_other_erro
     with pytest.raises(NoEquivalent if declines else RuntimeError) as raised:
         next(train(network(), differentiate=failing))
     assert message in str(raised.value)
+
+
+def bounds():
+    """Give the lower bound of each package that the table shows."""
+    extras = PROJECT["optional-dependencies"]
+    stated = map(Requirement, [*PROJECT["dependencies"], *extras["torch"], *extras["jax"], *extras["test"]])
+    return {one.name: Version(str(one.specifier)[2:]) for one in stated if one.name in HEAD}
+
+
+def test_the_table_has_been_printed_with_the_bounds_that_are_stated():
+    """A bound that is changed is run again: `.ci/releases lowest`, by a Python that has wheels of them all."""
+    shown = re.search(r"^SHOWN=\((.*)\)$", SCRIPT, re.MULTILINE)[1].split()
+    assert HEAD[:2] == ["releases", "Python"]
+    assert HEAD[2:-3] == shown
+    rows = [dict(zip(HEAD, row, strict=True)) for row in ROWS]
+    lowest = [row for row in rows if row["releases"] == "lowest"]
+    for name, bound in bounds().items():
+        assert bound in {Version(Version(row[name]).public) for row in lowest}, name
+    pythons = {row["Python"].rpartition(".")[0] for row in rows}
+    assert PROJECT["requires-python"] == f">={min(pythons, key=Version)}"
+    assert all("failed" not in cell for row in ROWS for cell in row)
+
+
+def test_the_script_names_no_registry():
+    assert "://" not in SCRIPT
