@@ -45,7 +45,7 @@ def bounds():
 
 
 def test_the_table_has_been_printed_with_the_bounds_that_are_stated():
-    """A bound that is changed is run again: `.ci/releases lowest`, by a Python that has wheels of them all."""
+    """Who changes a bound runs `.ci/releases lowest` again, with a Python that has wheels of them all."""
     shown = re.search(r"^SHOWN=\((.*)\)$", SCRIPT, re.MULTILINE)[1].split()
     assert HEAD[:2] == ["releases", "Python"]
     assert HEAD[2:-3] == shown
