@@ -9,6 +9,7 @@ and set of shapes) and a CUDA device, where products of float32 are in full prec
 """
 
 import os
+import re
 import shutil
 import sysconfig
 import warnings
@@ -30,7 +31,17 @@ from torch.optim.lr_scheduler import LRScheduler
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip_by_norm, optimizer_of, scheduler_of, states
 from cases import Problem, names
-from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, Verdict, activations_of
+from cases.protocol import (
+    Adapter,
+    Claim,
+    NoEquivalent,
+    Program,
+    Stacked,
+    TrainingRun,
+    Unavailable,
+    Verdict,
+    activations_of,
+)
 
 Tensors: TypeAlias = dict[str, Tensor]
 
@@ -38,6 +49,9 @@ Tensors: TypeAlias = dict[str, Tensor]
 Differentiate: TypeAlias = Callable[[Problem, Tensors, Tensor, Tensor], tuple[Tensors, Tensors]]
 
 PRECISION = "float32 products in full precision, TF32 off"
+
+# How PyTorch says that it has no form in a number format: 2.6 of smooth L1's derivative in float16.
+NO_KERNEL = re.compile(r"\"\w+\" not implemented for '\w+'")
 
 
 def to_torch(array: NDArray[Any], device: str = "cpu") -> Tensor:
@@ -116,7 +130,7 @@ def train(
     optimizer = optimizer_of(problem, trained) if trained else None
     scheduler = scheduler_of(problem, optimizer) if optimizer else None
     for _ in range(problem.steps):
-        with step_context():
+        with step_context(), declining():
             seen, gradients = differentiate(problem, parameters, x, y)
             claim = arrays({**seen, **{names.gradient(name): tensor for name, tensor in gradients.items()}})
             for name, tensor in parameters.items():
@@ -126,6 +140,17 @@ def train(
                 claim |= update(problem, optimizer, scheduler, parameters)
             claim |= arrays({names.updated(name): tensor for name, tensor in parameters.items()})
         yield claim
+
+
+@contextmanager
+def declining() -> Iterator[None]:
+    """Raise NoEquivalent where this release of PyTorch has no form in the number format."""
+    try:
+        yield
+    except RuntimeError as error:
+        if NO_KERNEL.fullmatch(str(error)):
+            raise NoEquivalent(f"PyTorch {torch.__version__}: {error}") from error
+        raise
 
 
 def clip(problem: Problem, parameters: Tensors) -> Tensors:

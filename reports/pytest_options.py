@@ -152,7 +152,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         add("cpu", here.cpu)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+# The type is a string, because pytest names it from 8.4 on.
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Say once what explains many failures of parity, and of how many tests; annotate them in a workflow."""
     failed = terminalreporter.stats.get("failed", ())
     judged = [test for test in failed if "verdict" in dict(test.user_properties)]

@@ -47,8 +47,9 @@ def message(report: Report) -> tuple[str, str]:
 def width(text: str) -> int:
     """Return how wide a text is in DejaVu Sans, in whole pixels; Verdana's letters are about as wide."""
     import matplotlib as mpl  # noqa: PLC0415 - it is loaded where there is a badge to write
-    from matplotlib.ft2font import FT2Font, LoadFlags  # noqa: PLC0415 - the same
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415 - the same
 
     font = FT2Font(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf")
-    glyphs = (font.load_glyph(font.get_char_index(ord(letter)), LoadFlags.NO_SCALE) for letter in text)
-    return round(sum(glyph.horiAdvance for glyph in glyphs) * FONT_SIZE / font.units_per_EM)
+    font.set_size(FONT_SIZE, 72)  # at 72 dots an inch a point is a pixel
+    glyphs = (font.load_glyph(font.get_char_index(ord(letter))) for letter in text)
+    return round(sum(glyph.linearHoriAdvance for glyph in glyphs) / 2**16)  # in FreeType's fixed point
