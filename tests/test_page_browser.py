@@ -79,6 +79,52 @@ def test_a_link_to_a_case_brings_it_into_view(tab, pages):
     assert 0 <= top < 100
 
 
+SHOWN = "[...document.querySelectorAll('.matrix tbody tr')].filter(r => r.checkVisibility()).map(r => r.cells[0].innerText)"
+OPEN = "[...document.querySelectorAll('.folder')].map(one => one.open)"
+
+
+def press(tab, key):
+    for kind in ("keyDown", "keyUp"):
+        tab.send("Input.dispatchKeyEvent", type=kind, key=key)
+
+
+def type_words(tab, words):
+    tab.ask("document.getElementById('words').select()")
+    if words:
+        tab.send("Input.insertText", text=words)
+    else:
+        press(tab, "Escape")
+
+
+@pytest.mark.parametrize(
+    ("words", "cases"),
+    [
+        ("square", ["nets/square"]),
+        ("NETS  float32", ["nets/square"]),
+        ("numpy agrees", ["long", "nets/square", "worked/document"]),
+        ("programs:nan differs", ["long", "nets/square", "worked/document"]),
+        ("programs:honest differs", []),
+        ("numpy differs", []),
+        ("document nets", []),
+        ("", ["long", "nets/square", "worked/document"]),
+    ],
+)
+def test_the_matrix_is_filtered_by_words(tab, pages, words, cases):
+    tab.resize(390)
+    tab.open(pages["fails"])
+    before = tab.ask(OPEN)
+    type_words(tab, words)
+    assert sorted(tab.ask(SHOWN)) == cases
+    assert tab.ask("document.getElementById('cases-shown').innerText") == (
+        f"{len(cases) or 'None'} of 3 cases" if words else ""
+    )
+    folders = tab.ask("[...document.querySelectorAll('.folder')].filter(one => one.checkVisibility()).length")
+    assert folders == len(cases)
+    type_words(tab, "")
+    assert len(tab.ask(SHOWN)) == 3
+    assert tab.ask(OPEN) == before
+
+
 def test_on_paper_there_is_all_but_what_is_closed(tab, pages):
     tab.resize(794, dark=True)  # A4 at 96 dots an inch
     tab.open(pages["fails"])

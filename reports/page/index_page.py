@@ -1,4 +1,4 @@
-"""index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
+"""index.html and diff.html: each one page that needs nothing else; without its one script it is whole, too."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reports.page.differences import IMPORTS, differences
 from reports.page.differences import title as known_title
 from reports.page.matrix import folders
 from reports.page.method import anatomy
-from reports.page.rendering import anchor, templates
+from reports.page.rendering import anchor, script, templates
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
 from reports.regression import Changes
 from reports.report import Report, Table
@@ -64,7 +64,7 @@ def index(made: Report) -> str:
     failing = () if isinstance(listed, parts.FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
-        report=made, network=network, yaml=yaml,
+        report=made, network=network, yaml=yaml, script=script(),
         max_at_head=MAX_AT_HEAD, max_cards=MAX_CARDS, max_picture_lines=MAX_PICTURE_LINES,
         failures=failing, failing={failure.anchor for failure in failing},
         alike=by_kind(failing),

@@ -1,8 +1,12 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -16,7 +20,23 @@ from reports.outcome import Cell
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
+
+
+@dataclass(frozen=True)
+class Script:
+    """The one script of a page, and by what the page's policy allows it and no other: its hash."""
+
+    text: Markup
+    source: str
+
+
+def script() -> Script:
+    """Source: https://www.w3.org/TR/CSP3/#grammardef-hash-source."""
+    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Script(Markup(text), f"sha256-{digest}")  # noqa: S704 - a file of this package
 
 
 def anchor(kind: str, *parts: str) -> str:
