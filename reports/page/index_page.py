@@ -22,6 +22,7 @@ from reports.page.matrix import folders
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, script, templates
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
+from reports.page.tape_table import formulas
 from reports.regression import Changes
 from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
@@ -105,7 +106,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
         name = first.name.partition(":")[0]
         yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
     plain = ("the plain differences of ",)
-    yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
+    yield Part("cases", "The cases, line by line", partial(_cases, made), plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
     measured = (lambda: {"power": detection.to_page(power)}) if power else lambda: None
     yield Part("power", detection.TITLE, measured, ("the suite's power",))
@@ -126,6 +127,11 @@ def _matrix(made: Report, matrix: Table) -> Shown:
     adapters = [*dict.fromkeys(adapter for *_, adapter in made.cells)]
     counts = report.counts(matrix.frame)
     return {"matrix": matrix, "folders": folders(made.cells), "adapters": adapters, "counts": counts}
+
+
+def _cases(made: Report) -> Shown:
+    given = [case.problem(case.dtypes[0]) for case in made.selection.cases]
+    return {"cases": [*case_sections(made)], "formulas": formulas(given)}
 
 
 def _pictures(made: Report) -> Shown:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from reference.parts import FailedPart, counted
 from reports.outcome import Cell
+from reports.page.drawing_address import drawing_address
 
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
@@ -66,7 +67,7 @@ def templates(cases: Collection[str]) -> Environment:
     )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
-        counted=counted, td=td, case_anchor=case_anchor, failure_anchor=failure_anchor,
+        counted=counted, td=td, drawing_address=drawing_address, case_anchor=case_anchor, failure_anchor=failure_anchor,
         walk_anchor=walk_anchor, class_anchor=class_anchor,
         table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
     )  # fmt: skip

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
+
 from cases import Problem, names
 from cases.errors import printable
 from reference import Line, Verdict, tape
@@ -82,6 +84,15 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     title = f"The training step of {printable(problem.case)} as its tape"
     sentence = printable(_sentence(judged, first, adapters))
     return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
+
+
+def formulas(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Return the different formulas of their lines, by kind; the layer is that of a formula's first line."""
+    lines = (line for problem in problems for line in tape(problem))
+    alike = {_LAYER.sub("", f"{line.name} = {line.equation}"): line for line in reversed([*lines])}
+    by_kind = group_by(reversed(alike.values()), _kind)
+    pairs = [(line.name, line.equation) for own in by_kind.values() for line in own]
+    return pd.DataFrame(pairs, columns=["quantity", "formula"])
 
 
 def _at(row: Row) -> tuple[str, int, bool]:
