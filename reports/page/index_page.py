@@ -1,4 +1,4 @@
-"""index.html and diff.html: each one page that needs nothing else; without its one script it is whole, too."""
+"""index.html and diff.html: each one page that needs nothing else, and is whole without its one script."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from cases import Case
 from reference import parts
 from reports import regression_text, report, worked_example
 from reports.detection import detection_tables as detection
-from reports.outcome import by_case
+from reports.outcome import Outcome, by_case
 from reports.page.differences import IMPORTS, differences
 from reports.page.differences import title as known_title
 from reports.page.matrix import folders
 from reports.page.method import anatomy
-from reports.page.rendering import anchor, script, templates
+from reports.page.rendering import anchor, script, templates, without_end_tags
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
 from reports.page.tape_table import formulas
 from reports.regression import Changes
@@ -30,6 +30,8 @@ from reports.runs.rows import Printed, Row
 MAX_AT_HEAD: Final = 6  # kinds of failures that are named at the head of the page, and cases of each
 MAX_CARDS: Final = 3  # failures of one kind that are shown at once
 MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
+PRINTED_WRONG: Final = "They stand in the worked examples above; here are those that do not agree."
+PRINTED_RIGHT: Final = "They stand in the worked examples above, and all agree."
 Shown = Mapping[str, object] | None  # what a template shows; None where there is nothing to show
 
 
@@ -77,7 +79,8 @@ def index(made: Report) -> str:
         if body is not None or missing:
             shown.append((part, body, missing))
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
-    return page.get_template("index.html").render(contents=contents, parts=shown, failed=made.failed)
+    text = page.get_template("index.html").render(contents=contents, parts=shown, failed=made.failed)
+    return without_end_tags(text)
 
 
 def diff(changed: Changes) -> str:
@@ -104,7 +107,8 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     for title, alike in groupby(others, attrgetter("title")):
         first, *more = alike
         name = first.name.partition(":")[0]
-        yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
+        shows = partial(_printed if first.case else _tables, (first, *more))
+        yield Part(name, title, shows, first.made_from, "tables")
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", partial(_cases, made), plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
@@ -141,8 +145,25 @@ def _pictures(made: Report) -> Shown:
     return {"pictures": drawn} if drawn else None
 
 
+def _printed(tables: Iterable[Table]) -> Shown:
+    """Return one table of the printed numbers that do not agree; the worked examples show each of them."""
+    frames = _frames(tables)
+    made = [(table.case, frame) for table, frame in frames if table.case and isinstance(frame, pd.DataFrame)]
+    named = [frame.assign(case=case.name) for case, frame in made]
+    columns = ["case", *(column for frame in named[:1] for column in frame.columns[:-1])]
+    lines = [frame[[cell.outcome is not Outcome.AGREES for cell in frame["verdict"]]] for frame in named]
+    wrong = pd.concat(lines)[columns] if lines else pd.DataFrame()
+    about = f"{report.PRINTED} {PRINTED_WRONG if len(wrong) else PRINTED_RIGHT}"
+    whole = Table("printed", "Printed numbers", about, lambda: wrong)
+    return {"tables": [(whole, wrong), *(pair for pair in frames if isinstance(pair[1], parts.FailedPart))]}
+
+
+def _frames(tables: Iterable[Table]) -> list[tuple[Table, pd.DataFrame | parts.FailedPart]]:
+    return [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
+
+
 def _tables(tables: Iterable[Table]) -> Shown:
-    frames = [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
+    frames = _frames(tables)
     shown = [(table, frame) for table, frame in frames if isinstance(frame, parts.FailedPart) or len(frame)]
     return {"tables": shown} if shown else None
 

@@ -88,7 +88,7 @@ def _cell(by_format: Mapping[str, Cell]) -> MatrixCell:
     used = ", ".join(f"{dtype} {cell.used:.2f}" for dtype, cell in agreeing.items())
     alike = group_by(by_format.items(), lambda each: _words(each[1]))
     pieces = [_piece(text, own, is_whole=len(alike) == 1) for text, own in alike.items()]
-    return MatrixCell(tuple(pieces), used and f"of what is allowed: {used}")
+    return MatrixCell(tuple(pieces), used)
 
 
 def _piece(text: str, alike: Sequence[tuple[str, Cell]], *, is_whole: bool) -> Piece:

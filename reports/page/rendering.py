@@ -21,6 +21,7 @@ from reports.page.drawing_address import drawing_address
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
+_NOT_NEEDED: Final = re.compile("</(?:td|th|tr|li|dt|dd)>")
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 
@@ -67,8 +68,8 @@ def templates(cases: Collection[str]) -> Environment:
     )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
-        counted=counted, td=td, drawing_address=drawing_address, case_anchor=case_anchor, failure_anchor=failure_anchor,
-        walk_anchor=walk_anchor, class_anchor=class_anchor,
+        counted=counted, td=td, drawing_address=drawing_address,
+        case_anchor=case_anchor, failure_anchor=failure_anchor, walk_anchor=walk_anchor, class_anchor=class_anchor,
         table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
     )  # fmt: skip
     return made
@@ -83,6 +84,14 @@ def shown(value: object) -> object:
     if type(value) is not str or value.isprintable():
         return value
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
+
+
+def without_end_tags(page: str) -> str:
+    """Leave out the end tags that HTML does not need: they are a tenth of a page of tables.
+
+    Source: https://html.spec.whatwg.org/multipage/syntax.html#optional-tags.
+    """
+    return _NOT_NEEDED.sub("", page)
 
 
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
