@@ -69,7 +69,8 @@ def templates(cases: Collection[str]) -> Environment:
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
         counted=counted, td=td, drawing_address=drawing_address,
-        case_anchor=case_anchor, failure_anchor=failure_anchor, walk_anchor=walk_anchor, class_anchor=class_anchor,
+        case_anchor=case_anchor, failure_anchor=failure_anchor,
+        walk_anchor=walk_anchor, class_anchor=class_anchor,
         table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
     )  # fmt: skip
     return made

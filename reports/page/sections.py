@@ -44,6 +44,11 @@ class CaseSection:
     tables: Mapping[str, tuple[str, pd.DataFrame | None]] | parts.FailedPart
 
     @property
+    def alike(self) -> list[str]:
+        """The number formats in which all agrees: of a case they have the same lines."""
+        return [dtype for dtype, (_, frame) in self.tables.items() if frame is None]
+
+    @property
     def agrees(self) -> bool:
         """Whether there is nothing to show but agreement."""
         if isinstance(self.tables, parts.FailedPart) or isinstance(self.tape, parts.FailedPart):

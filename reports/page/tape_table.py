@@ -88,9 +88,9 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
 
 def formulas(problems: Iterable[Problem]) -> pd.DataFrame:
     """Return the different formulas of their lines, by kind; the layer is that of a formula's first line."""
-    lines = (line for problem in problems for line in tape(problem))
-    alike = {_LAYER.sub("", f"{line.name} = {line.equation}"): line for line in reversed([*lines])}
-    by_kind = group_by(reversed(alike.values()), _kind)
+    lines = [line for problem in problems for line in tape(problem)]
+    by_form = group_by(lines, lambda line: _LAYER.sub("", f"{line.name} = {line.equation}"))
+    by_kind = group_by((alike[0] for alike in by_form.values()), _kind)
     pairs = [(line.name, line.equation) for own in by_kind.values() for line in own]
     return pd.DataFrame(pairs, columns=["quantity", "formula"])
 
