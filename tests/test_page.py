@@ -259,7 +259,8 @@ SVG = """<?xml version="1.0"?> <svg xmlns:xlink="http://www.w3.org/1999/xlink" x
 <defs> <style>text{font-family:serif}</style> </defs> <g id="a"> <g id="b" clip-path="url(#c)">
 <path d="M 0.5 1 L 2 1.0 L 2 0.4 z M 3 3 L 3 4 " style="fill: none; stroke: #123456"/> </g> </g>
 <use xlink:href="#m" style="fill: none; stroke: #123456"/>
-<text style="font-size: 8px; font-family: 'DejaVu Sans'" transform="rotate(-0 1 1)">100 % isn't "all" &amp; &lt;</text> </svg>"""
+<text style="font-size: 8px; font-family: 'DejaVu Sans'" transform="rotate(-0 1 1)"
+>100 % isn't "all" &amp; &lt;</text> </svg>"""
 
 
 def test_a_drawing_is_the_same_in_fewer_characters():
