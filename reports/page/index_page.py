@@ -148,14 +148,24 @@ def _pictures(made: Report) -> Shown:
 def _printed(tables: Iterable[Table]) -> Shown:
     """Return one table of the printed numbers that do not agree; the worked examples show each of them."""
     frames = _frames(tables)
-    made = [(table.case, frame) for table, frame in frames if table.case and isinstance(frame, pd.DataFrame)]
-    named = [frame.assign(case=case.name) for case, frame in made]
-    columns = ["case", *(column for frame in named[:1] for column in frame.columns[:-1])]
-    lines = [frame[[cell.outcome is not Outcome.AGREES for cell in frame["verdict"]]] for frame in named]
-    wrong = pd.concat(lines)[columns] if lines else pd.DataFrame()
-    about = f"{report.PRINTED} {PRINTED_WRONG if len(wrong) else PRINTED_RIGHT}"
-    whole = Table("printed", "Printed numbers", about, lambda: wrong)
-    return {"tables": [(whole, wrong), *(pair for pair in frames if isinstance(pair[1], parts.FailedPart))]}
+    failed = [(table, frame) for table, frame in frames if isinstance(frame, parts.FailedPart)]
+    made = [(table.case, frame) for table, frame in frames if isinstance(frame, pd.DataFrame)]
+    wrong = pd.concat([_wrong(frame, case) for case, frame in made if case]) if made else pd.DataFrame()
+    about = PRINTED_WRONG if len(wrong) else PRINTED_RIGHT if not failed else ""
+    whole = Table("printed", "Printed numbers", f"{report.PRINTED} {about}", lambda: wrong)
+    return {"tables": [(whole, wrong), *failed]}
+
+
+def _wrong(printed: pd.DataFrame, case: Case) -> pd.DataFrame:
+    wrong = printed[[cell.outcome is not Outcome.AGREES for cell in printed["verdict"]]]
+    reasons = zip(wrong["reason"], wrong["explanation"], strict=True)
+    steps = zip(wrong["quantity"], wrong["step"], strict=True)
+    named = wrong.assign(
+        case=case.name, quantity=[f"{quantity}, step {step}" for quantity, step in steps],
+        exact=[f"{float(exact):.10g}" for exact in wrong["exact"]],
+        why=[". ".join(filter(None, both)) for both in reasons],
+    )  # fmt: skip
+    return named[["case", "quantity", "printed", "exact", "verdict", "why"]]
 
 
 def _frames(tables: Iterable[Table]) -> list[tuple[Table, pd.DataFrame | parts.FailedPart]]:
