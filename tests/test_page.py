@@ -194,7 +194,7 @@ def test_tables_of_a_case_follow_the_tape_and_show_the_worst_step(failing):
     ((dtype, (summary, frame)),) = section.tables.items()
     assert (section.case.name, dtype) == ("mine/two-layers", "float64")
     assert summary == "20 lines: 55 comparisons agree, 3 not in agreement"
-    assert list(frame["quantity"]) == ["(all of it)", "dL/da1", "dL/dz1"]
+    assert list(frame["quantity"]) == ["(the whole step)", "dL/da1", "dL/dz1"]
     line = frame.set_index("quantity").loc["dL/da1"]
     assert line["formula"] == "dL/dz2 W2"
     assert str(line["programs:forgets_the_factor"]) == "differs, step 3"

@@ -160,6 +160,11 @@ def test_the_contents_mark_the_part_that_is_named(tab, pages):
     tab.ask("document.querySelector('nav a[href=\"#method\"]').click()")
     marked = "[...document.querySelectorAll('nav [aria-current]')].map(one => one.hash)"
     assert tab.ask(marked) == ["#method"]
+    inert = "[...document.querySelectorAll('[inert]')].map(one => one.id || one.tagName)"
+    assert tab.ask(inert) == []
+    tab.ask("document.querySelector('.enlarge').click()")
+    assert {"A", "contents", "matrix", "cases"} <= {*tab.ask(inert)}  # what the one example lies over
+    assert "walk:worked/document" not in tab.ask(inert)
 
 
 def test_on_paper_there_is_all_but_what_is_closed(tab, pages):

@@ -20,7 +20,7 @@ from reports.report import Report, claimed_and_derived
 from reports.runs.comparison import REFERENCE
 from reports.runs.rows import PUBLISHED, Row
 
-WHOLE: Final = "(all of it)"  # the quantity where a verdict is on everything that a program returns
+WHOLE: Final = "(the whole step)"  # the quantity where a verdict is on everything that a program returns
 
 # The columns before and after those of the implementations.
 BEFORE: Final = ("quantity", "formula")
@@ -146,7 +146,7 @@ def network(case: Case) -> str:
 class Failure:
     """The first line that fails of one case, in one number format, by one adapter.
 
-    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
+    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the step as a whole is in error.
     """
 
     row: Row

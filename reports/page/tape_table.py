@@ -101,7 +101,7 @@ def _at(row: Row) -> tuple[str, int, bool]:
 
 def _sentence(judged: Iterable[Row], first: Row | None, adapters: str) -> str:
     if first is not None:
-        line = f"{first.finding.quantity or 'the whole claim'}{at_step(first)}, {verdict(first)}"
+        line = f"{first.finding.quantity or 'the whole step'}{at_step(first)}, {verdict(first)}"
         return f"The first line that does not agree: {line} ({adapters})."
     compared = any(row.compared for row in judged)
     return "Every line that was compared agrees." if compared else "Nothing was compared."

@@ -52,6 +52,8 @@ function filter() {
 }
 
 function mark() {
+  const alone = document.querySelector(".walk:target");  // it lies over the page: nothing below it can be reached
+  for (const one of document.querySelectorAll(".skip, nav, header, main > section")) one.inert = alone && !one.contains(alone);
   const part = document.querySelector(":target")?.closest("main > section");
   for (const link of document.querySelectorAll("nav a")) {
     if (part && link.hash === `#${part.id}`) link.setAttribute("aria-current", "true");
