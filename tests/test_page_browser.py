@@ -80,7 +80,7 @@ def test_a_link_to_a_case_brings_it_into_view(tab, pages):
 
 
 SHOWN = """[...document.querySelectorAll('.matrix tbody tr')].filter(one => one.checkVisibility())
-.map(one => one.cells[0].innerText)"""
+.map(one => one.cells[0].textContent)"""
 OPEN = "[...document.querySelectorAll('.folder')].map(one => one.open)"
 
 
@@ -116,7 +116,7 @@ def test_the_matrix_is_filtered_by_words(tab, pages, words, cases):
     before = tab.ask(OPEN)
     type_words(tab, words)
     assert sorted(tab.ask(SHOWN)) == cases
-    assert tab.ask("document.getElementById('cases-shown').innerText") == (
+    assert tab.ask("document.getElementById('cases-shown').textContent") == (
         f"{len(cases) or 'None'} of 3 cases" if words else ""
     )
     folders = tab.ask("[...document.querySelectorAll('.folder')].filter(one => one.checkVisibility()).length")
@@ -130,7 +130,7 @@ def test_filtering_by_verdict_and_by_words_together_and_not_on_paper(tab, pages)
     tab.resize(1440)
     tab.open(pages["fails"])
     tab.ask("document.getElementById('show-known').click()")
-    assert tab.ask("document.getElementById('cases-shown').innerText") == "3 of 3 cases"
+    assert tab.ask("document.getElementById('cases-shown').textContent") == "3 of 3 cases"
     type_words(tab, "worked")
     assert tab.ask(SHOWN) == ["worked/document"]
     tab.send("Emulation.setEmulatedMedia", media="print")

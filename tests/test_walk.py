@@ -336,7 +336,7 @@ def test_for_a_class_one_example_stands_alone_in_large_type(document, matrices, 
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     corners = "[[1, 1], [innerWidth - 2, 1], [1, innerHeight - 2], [innerWidth - 2, innerHeight - 2]]"
     covered = f"{corners}.every(place => document.elementFromPoint(...place)?.closest('.walk:target'))"
-    size = 'parseFloat(getComputedStyle(document.querySelector("[id='walk:1'] h4")).fontSize)'
+    size = "parseFloat(getComputedStyle(document.getElementById('walk:1').querySelector('h4')).fontSize)"
     with browser(tmp_path / "profile") as tab:
         tab.resize(1440)
         tab.open(tmp_path / "page.html")
