@@ -62,7 +62,7 @@ def test_all_agree(build, tmp_path, capsys):
     assert set(contents(tmp_path / "out")) == FILES
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert 'name="viewport"' in page
-    (head,) = re.findall(r"<th scope=\"col\">formats(.*)</thead>", page)
+    (head,) = re.findall(r"<th scope=\"col\">formats(.*)\n<tbody>", page)
     assert re.findall('<th scope="col">([^<]*)', head) == ["numpy", "programs:honest"]
     (line,) = re.findall('<tr class="all-agree">.*two-layers.*', page)
     used = r'<td title="float64 \d\.\d\d, float32 \d\.\d\d">'

@@ -21,7 +21,7 @@ from reports.page.drawing_address import drawing_address
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
-_NOT_NEEDED: Final = re.compile("</(?:td|th|tr|li|dt|dd)>")
+_NOT_NEEDED: Final = re.compile("</(?:td|th|tr|li|dt|dd|thead|tbody)>")
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 

@@ -81,7 +81,7 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
         (group, {kind: cells(lines) for kind, lines in kinds.items()})
         for group, kinds in _groups(tape(problem)).items()
     ]
-    title = f"The training step of {printable(problem.case)} as its tape"
+    title = f"The tape of {printable(problem.case)}"
     sentence = printable(_sentence(judged, first, adapters))
     return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
 
