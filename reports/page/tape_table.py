@@ -45,6 +45,7 @@ Cells = Sequence[TapeCell | None]
 class TapeTable:
     """The whole table; `sentence` names the first line that does not agree.
 
+    `most` names the line that used the most of its tolerance, "" where nothing was compared.
     The groups are what is given, forward, backward and update; each has for each kind of quantity a cell for
     each column, None where the tape has no such line.
     """
@@ -53,6 +54,7 @@ class TapeTable:
     sentence: str
     columns: tuple[str, ...]
     groups: tuple[tuple[str, Mapping[str, Cells]], ...]
+    most: str = ""
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
@@ -83,7 +85,15 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     ]
     title = f"The tape of {printable(problem.case)}"
     sentence = printable(_sentence(judged, first, adapters))
-    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
+    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups), printable(_most(judged)))
+
+
+def _most(judged: Iterable[Row]) -> str:
+    worst = max((row for row in judged if row.compared), key=lambda row: row.finding.used, default=None)
+    if worst is None:
+        return ""
+    by = f"{worst.subject.implementation}, {worst.subject.dtype}{at_step(worst)}"
+    return f"at most {worst.finding.used:.2f} of what is allowed, at {worst.finding.quantity} ({by})"
 
 
 def formulas(problems: Iterable[Problem]) -> pd.DataFrame:
