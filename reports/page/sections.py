@@ -46,7 +46,8 @@ class CaseSection:
     @property
     def alike(self) -> list[str]:
         """The number formats in which all agrees: of a case they have the same lines."""
-        return [dtype for dtype, (_, frame) in self.tables.items() if frame is None]
+        tables = {} if isinstance(self.tables, parts.FailedPart) else self.tables
+        return [dtype for dtype, (_, frame) in tables.items() if frame is None]
 
     @property
     def agrees(self) -> bool:
