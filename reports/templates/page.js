@@ -28,10 +28,11 @@ function described(row) {
 
 // Words that begin an adapter's name choose its column; all others must occur together in one cell.
 function matches(cells, words) {
-  const named = words.filter(word => adapters.some(name => name.startsWith(word)));
+  const begins = (name, word) => name.startsWith(word === "pytorch" ? "torch" : word);
+  const named = words.filter(word => adapters.some(name => begins(name, word)));
   const others = words.filter(word => !named.includes(word));
   return cells.some(({adapter, text}) =>
-    (!named.length || named.some(word => adapter.startsWith(word))) && others.every(word => text.includes(word)));
+    (!named.length || named.some(word => begins(adapter, word))) && others.every(word => text.includes(word)));
 }
 
 function open(opened) {
@@ -53,7 +54,9 @@ function filter() {
 
 function mark() {
   const alone = document.querySelector(".walk:target");  // it lies over the page: nothing below it can be reached
-  for (const one of document.querySelectorAll(".skip, nav, header, main > section")) one.inert = alone && !one.contains(alone);
+  for (const one of document.querySelectorAll(".skip, nav, header, main > section")) {
+    one.inert = alone && !one.contains(alone);
+  }
   const part = document.querySelector(":target")?.closest("main > section");
   for (const link of document.querySelectorAll("nav a")) {
     if (part && link.hash === `#${part.id}`) link.setAttribute("aria-current", "true");
