@@ -75,7 +75,7 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", media="screen", features=[scheme])
 
     def ask(self, expression):
-        """Evaluate JavaScript on the page, as its own scripts are forbidden and this one is not."""
+        """Evaluate JavaScript on the page, whatever scripts its policy allows."""
         whole = f"(() => {{ {CHECKS}; return {expression} }})()"
         done = self.send("Runtime.evaluate", expression=whole, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]

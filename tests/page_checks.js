@@ -58,8 +58,8 @@ function picture(name) {
   const figure = document.getElementById(name), picture = figure.querySelector('.plate > img');
   const length = one => one ? one.textContent.trim().length : 0;
   const {height, width} = picture.getBoundingClientRect();
-  const bytes = Uint8Array.from(atob(picture.src.split(',')[1]), one => one.charCodeAt(0));
-  const xml = new DOMParser().parseFromString(new TextDecoder().decode(bytes), 'image/svg+xml');
+  const text = decodeURIComponent(picture.src.slice(picture.src.indexOf(',') + 1));
+  const xml = new DOMParser().parseFromString(text, 'image/svg+xml');
   const svg = document.importNode(xml.documentElement, true);
   svg.style = 'width: ' + width + 'px; height: auto';
   picture.after(svg);  // words can be measured in the page only

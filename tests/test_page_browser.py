@@ -79,6 +79,94 @@ def test_a_link_to_a_case_brings_it_into_view(tab, pages):
     assert 0 <= top < 100
 
 
+SHOWN = """[...document.querySelectorAll('.matrix tbody tr')].filter(one => one.checkVisibility())
+.map(one => one.cells[0].textContent)"""
+OPEN = "[...document.querySelectorAll('.folder')].map(one => one.open)"
+
+
+def press(tab, key):
+    for kind in ("keyDown", "keyUp"):
+        tab.send("Input.dispatchKeyEvent", type=kind, key=key)
+
+
+def type_words(tab, words):
+    tab.ask("document.getElementById('words').select()")
+    if words:
+        tab.send("Input.insertText", text=words)
+    else:
+        press(tab, "Escape")
+
+
+@pytest.mark.parametrize(
+    ("words", "cases"),
+    [
+        ("square", ["nets/square"]),
+        ("NETS  float32", ["nets/square"]),
+        ("numpy agrees", ["long", "nets/square", "worked/document"]),
+        ("programs:nan differs", ["long", "nets/square", "worked/document"]),
+        ("programs:honest differs", []),
+        ("numpy differs", []),
+        ("document nets", []),
+        ("", ["long", "nets/square", "worked/document"]),
+    ],
+)
+def test_the_matrix_is_filtered_by_words(tab, pages, words, cases):
+    tab.resize(390)
+    tab.open(pages["fails"])
+    before = tab.ask(OPEN)
+    type_words(tab, words)
+    assert sorted(tab.ask(SHOWN)) == cases
+    assert tab.ask("document.getElementById('cases-shown').textContent") == (
+        f"{len(cases) or 'None'} of 3 cases" if words else ""
+    )
+    folders = tab.ask("[...document.querySelectorAll('.folder')].filter(one => one.checkVisibility()).length")
+    assert folders == len(cases)
+    type_words(tab, "")
+    assert len(tab.ask(SHOWN)) == 3
+    assert tab.ask(OPEN) == before
+
+
+def test_filtering_by_verdict_and_by_words_together_and_not_on_paper(tab, pages):
+    tab.resize(1440)
+    tab.open(pages["fails"])
+    tab.ask("document.getElementById('show-known').click()")
+    assert tab.ask("document.getElementById('cases-shown').textContent") == "3 of 3 cases"
+    type_words(tab, "worked")
+    assert tab.ask(SHOWN) == ["worked/document"]
+    tab.send("Emulation.setEmulatedMedia", media="print")
+    tab.ask("dispatchEvent(new Event('beforeprint'))")
+    assert len(tab.ask(SHOWN)) == 3
+    assert tab.ask(OPEN) == [True] * 3
+    tab.send("Emulation.setEmulatedMedia", media="screen")
+    tab.ask("dispatchEvent(new Event('afterprint'))")
+    assert tab.ask(SHOWN) == ["worked/document"]
+
+
+def test_without_scripts_the_whole_table_stands_and_no_field_is_shown(tab, pages):
+    tab.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(pages["fails"])
+        assert tab.ask("document.getElementById('words').checkVisibility()") is False
+        assert len(tab.ask(SHOWN)) == 3
+        tab.ask("document.getElementById('show-fails').click()")
+        assert len(tab.ask(SHOWN)) == 3  # all fail
+    finally:
+        tab.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_the_contents_mark_the_part_that_is_named(tab, pages):
+    tab.resize(1440)
+    tab.open(pages["fails"])
+    tab.ask("document.querySelector('nav a[href=\"#method\"]').click()")
+    marked = "[...document.querySelectorAll('nav [aria-current]')].map(one => one.hash)"
+    assert tab.ask(marked) == ["#method"]
+    inert = "[...document.querySelectorAll('[inert]')].map(one => one.id || one.tagName)"
+    assert tab.ask(inert) == []
+    tab.ask("document.querySelector('.enlarge').click()")
+    assert {"A", "contents", "matrix", "cases"} <= {*tab.ask(inert)}  # what the one example lies over
+    assert "walk:worked/document" not in tab.ask(inert)
+
+
 def test_on_paper_there_is_all_but_what_is_closed(tab, pages):
     tab.resize(794, dark=True)  # A4 at 96 dots an inch
     tab.open(pages["fails"])

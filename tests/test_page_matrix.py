@@ -30,7 +30,7 @@ def test_a_case_has_one_line_and_what_its_formats_share_is_said_once():
     torch, jax = line.cells
     assert (line.case, line.formats) == ("nets/a", "float64 · float32")
     assert [piece.text for piece in torch.pieces] == ["✓ 14.0 · 14.0"]
-    assert torch.about == "float64: agrees 0.50 (14.0); float32: agrees 0.50 (14.0)"
+    assert torch.about == "float64 0.50, float32 0.50"
     assert [piece.text for piece in jax.pieces] == ["differs at dL/dW1 (float64)", "✓ 14.0 (float32)"]
     assert [piece.link for piece in jax.pieces] == ["failure:nets/a:float64:jax", ""]
 

@@ -63,7 +63,13 @@ def test_all_agree(build, tmp_path, capsys):
     assert set(contents(tmp_path / "out")) == FILES
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert 'name="viewport"' in page
-    assert page.count("✓") >= 2  # at least one for each adapter
+    (head,) = re.findall(r"<th scope=\"col\">formats(.*)\n<tbody>", page)
+    assert re.findall('<th scope="col">([^<]*)', head) == ["numpy", "programs:honest"]
+    (line,) = re.findall('<tr class="all-agree">.*two-layers.*', page)
+    used = r'<td title="float64 \d\.\d\d, float32 \d\.\d\d">'
+    assert re.fullmatch(
+        rf".*<td>float64 · float32(?:{used}✓ \d+\.\d · \d+\.\d){{2}}", line
+    )  # by each of them
 
 
 def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
@@ -337,4 +343,4 @@ def test_a_table_added_to_the_list_is_in_every_file(monkeypatch):
         assert text.index("What it means.") < text.replace("\\allowbreak{}", "").rindex(
             "differs at dL/dW1"
         ), name
-    assert '<td class="news">differs at dL/dW1</td>' in text
+    assert '<td class="news">differs at dL/dW1\n' in text

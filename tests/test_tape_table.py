@@ -89,7 +89,7 @@ def test_an_expected_difference_comes_after_a_failure():
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([row("", Verdict.ERROR)], "The first line that does not agree: the whole claim, error (torch)."),
+        ([row("", Verdict.ERROR)], "The first line that does not agree: the whole step, error (torch)."),
         ([row("", Verdict.NO_EQUIVALENT)], "Nothing was compared."),
         ([row("z1")], "Every line that was compared agrees."),
     ],

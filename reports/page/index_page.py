@@ -1,4 +1,4 @@
-"""index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
+"""index.html and diff.html: each one page that needs nothing else, and is whole without its one script."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ from cases import Case
 from reference import parts
 from reports import regression_text, report, worked_example
 from reports.detection import detection_tables as detection
-from reports.outcome import by_case
+from reports.outcome import Outcome, by_case
 from reports.page.differences import IMPORTS, differences
 from reports.page.differences import title as known_title
 from reports.page.matrix import folders
 from reports.page.method import anatomy
 from reports.page.programs_section import program_sections
-from reports.page.rendering import anchor, templates
+from reports.page.rendering import anchor, script, templates, without_end_tags
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
+from reports.page.tape_table import formulas
 from reports.regression import Changes
 from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
@@ -30,6 +31,8 @@ from reports.runs.rows import Printed, Row
 MAX_AT_HEAD: Final = 6  # kinds of failures that are named at the head of the page, and cases of each
 MAX_CARDS: Final = 3  # failures of one kind that are shown at once
 MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
+PRINTED_WRONG: Final = "They stand in the worked examples above; here are those that do not agree."
+PRINTED_RIGHT: Final = "They stand in the worked examples above, and all agree."
 Shown = Mapping[str, object] | None  # what a template shows; None where there is nothing to show
 
 
@@ -65,7 +68,7 @@ def index(made: Report) -> str:
     failing = () if isinstance(listed, parts.FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
-        report=made, network=network, yaml=yaml,
+        report=made, network=network, yaml=yaml, script=script(),
         max_at_head=MAX_AT_HEAD, max_cards=MAX_CARDS, max_picture_lines=MAX_PICTURE_LINES,
         failures=failing, failing={failure.anchor for failure in failing},
         alike=by_kind(failing),
@@ -77,7 +80,8 @@ def index(made: Report) -> str:
         if body is not None or missing:
             shown.append((part, body, missing))
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
-    return page.get_template("index.html").render(contents=contents, parts=shown, failed=made.failed)
+    text = page.get_template("index.html").render(contents=contents, parts=shown, failed=made.failed)
+    return without_end_tags(text)
 
 
 def diff(changed: Changes) -> str:
@@ -106,7 +110,8 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     for title, alike in groupby(others, attrgetter("title")):
         first, *more = alike
         name = first.name.partition(":")[0]
-        yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
+        shows = partial(_printed if first.case else _tables, (first, *more))
+        yield Part(name, title, shows, first.made_from, "tables")
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", partial(_cases, made), plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
@@ -143,7 +148,8 @@ def _matrix(made: Report, matrix: Table) -> Shown:
 
 def _cases(made: Report) -> Shown:
     sections = [*case_sections(made)]
-    return {"cases": sections} if sections else None
+    given = [case.problem(case.dtypes[0]) for case in made.selection.cases]
+    return {"cases": sections, "formulas": formulas(given)} if sections else None
 
 
 def _pictures(made: Report) -> Shown:
@@ -153,8 +159,35 @@ def _pictures(made: Report) -> Shown:
     return {"pictures": drawn} if drawn else None
 
 
+def _printed(tables: Iterable[Table]) -> Shown:
+    """Return one table of the printed numbers that do not agree; the worked examples show each of them."""
+    frames = _frames(tables)
+    failed = [(table, frame) for table, frame in frames if isinstance(frame, parts.FailedPart)]
+    made = [(table.case, frame) for table, frame in frames if isinstance(frame, pd.DataFrame)]
+    wrong = pd.concat([_wrong(frame, case) for case, frame in made if case]) if made else pd.DataFrame()
+    about = PRINTED_WRONG if len(wrong) else PRINTED_RIGHT if not failed else ""
+    whole = Table("printed", "Printed numbers", f"{report.PRINTED} {about}", lambda: wrong)
+    return {"tables": [(whole, wrong), *failed]}
+
+
+def _wrong(printed: pd.DataFrame, case: Case) -> pd.DataFrame:
+    wrong = printed[[cell.outcome is not Outcome.AGREES for cell in printed["verdict"]]]
+    reasons = zip(wrong["reason"], wrong["explanation"], strict=True)
+    steps = zip(wrong["quantity"], wrong["step"], strict=True)
+    named = wrong.assign(
+        case=case.name, quantity=[f"{quantity}, step {step}" for quantity, step in steps],
+        exact=[f"{float(exact):.10g}" for exact in wrong["exact"]],
+        why=[". ".join(filter(None, both)) for both in reasons],
+    )  # fmt: skip
+    return named[["case", "quantity", "printed", "exact", "verdict", "why"]]
+
+
+def _frames(tables: Iterable[Table]) -> list[tuple[Table, pd.DataFrame | parts.FailedPart]]:
+    return [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
+
+
 def _tables(tables: Iterable[Table]) -> Shown:
-    frames = [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
+    frames = _frames(tables)
     shown = [(table, frame) for table, frame in frames if isinstance(frame, parts.FailedPart) or len(frame)]
     return {"tables": shown} if shown else None
 

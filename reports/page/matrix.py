@@ -23,7 +23,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One case by one adapter; `about` has for each format how much of the bound is used."""
+    """One case by one adapter; `about` has for each format that agrees how much of the bound is used."""
 
     pieces: tuple[Piece, ...]
     about: str = ""
@@ -84,10 +84,11 @@ def _line(
 def _cell(by_format: Mapping[str, Cell]) -> MatrixCell:
     if not by_format:
         return MatrixCell((Piece(NOTHING),))
-    about = "; ".join(f"{dtype}: {_said(cell)}" for dtype, cell in by_format.items())
+    agreeing = {dtype: cell for dtype, cell in by_format.items() if _state(cell) == AGREES}
+    used = ", ".join(f"{dtype} {cell.used:.2f}" for dtype, cell in agreeing.items())
     alike = group_by(by_format.items(), lambda each: _words(each[1]))
     pieces = [_piece(text, own, is_whole=len(alike) == 1) for text, own in alike.items()]
-    return MatrixCell(tuple(pieces), about if AGREES in map(_state, by_format.values()) else "")
+    return MatrixCell(tuple(pieces), used)
 
 
 def _piece(text: str, alike: Sequence[tuple[str, Cell]], *, is_whole: bool) -> Piece:

@@ -1,8 +1,12 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -12,11 +16,29 @@ from markupsafe import Markup, escape
 
 from reference.parts import FailedPart, counted
 from reports.outcome import Cell
+from reports.page.drawing_address import drawing_address
 
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
+_NOT_NEEDED: Final = re.compile("</(?:td|th|tr|li|dt|dd|thead|tbody)>")
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
+
+
+@dataclass(frozen=True)
+class Script:
+    """The one script of a page, and by what the page's policy allows it and no other: its hash."""
+
+    text: Markup
+    source: str
+
+
+def script() -> Script:
+    """Source: https://www.w3.org/TR/CSP3/#grammardef-hash-source."""
+    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Script(Markup(text), f"sha256-{digest}")  # noqa: S704 - a file of this package
 
 
 def anchor(kind: str, *parts: str) -> str:
@@ -46,7 +68,8 @@ def templates(cases: Collection[str]) -> Environment:
     )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
-        counted=counted, td=td, case_anchor=case_anchor, failure_anchor=failure_anchor,
+        counted=counted, td=td, drawing_address=drawing_address,
+        case_anchor=case_anchor, failure_anchor=failure_anchor,
         walk_anchor=walk_anchor, class_anchor=class_anchor,
         table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
     )  # fmt: skip
@@ -62,6 +85,14 @@ def shown(value: object) -> object:
     if type(value) is not str or value.isprintable():
         return value
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
+
+
+def without_end_tags(page: str) -> str:
+    """Leave out the end tags that HTML does not need: they are a tenth of a page of tables.
+
+    Source: https://html.spec.whatwg.org/multipage/syntax.html#optional-tags.
+    """
+    return _NOT_NEEDED.sub("", page)
 
 
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:

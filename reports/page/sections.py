@@ -20,11 +20,11 @@ from reports.report import Report, claimed_and_derived
 from reports.runs.comparison import REFERENCE
 from reports.runs.rows import PUBLISHED, Row
 
-WHOLE: Final = "(the whole claim)"  # the quantity where a verdict is on everything that a program claims
+WHOLE: Final = "(the whole step)"  # the quantity where a verdict is on everything that a program returns
 
 # The columns before and after those of the implementations.
 BEFORE: Final = ("quantity", "formula")
-AFTER: Final = ("worst by", "element", "claimed", "should be", "ulps")
+AFTER: Final = ("worst by", "element", "computed", "should be", "ulps")
 MANY_ULPS: Final = 10_000  # ulps from which on they are written with a power of ten
 MAX_YAML: Final = 6_000  # characters of one file that are shown: three times the largest of the shipped ones
 MAX_LAYERS: Final = 5  # a network of more layers is abbreviated
@@ -34,11 +34,20 @@ Numbers = tuple[tuple[str, str | parts.FailedPart], ...]
 
 @dataclass(frozen=True)
 class CaseSection:
-    """A case with its tape, and for each number format a summary, and its table where not all agree."""
+    """A case with its tape, and for each number format a summary, and a table of the lines that do not agree.
+
+    There is no table where all agree.
+    """
 
     case: Case
     tape: TapeTable | parts.FailedPart
     tables: Mapping[str, tuple[str, pd.DataFrame | None]] | parts.FailedPart
+
+    @property
+    def alike(self) -> list[str]:
+        """The number formats in which all agrees: of a case they have the same lines."""
+        tables = {} if isinstance(self.tables, parts.FailedPart) else self.tables
+        return [dtype for dtype, (_, frame) in tables.items() if frame is None]
 
     @property
     def agrees(self) -> bool:
@@ -57,11 +66,15 @@ def case_sections(report: Report) -> Iterator[CaseSection]:
 
 
 def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFrame | None]]:
-    tables = {dtype: (summary(frame), frame) for dtype, frame in quantities(case, rows).items()}
-    plain = {
-        dtype for dtype in tables if all(outcome.agrees(row) for row in rows if row.subject.dtype == dtype)
-    }
-    return {dtype: (said, None if dtype in plain else frame) for dtype, (said, frame) in tables.items()}
+    tables = {}
+    for dtype, frame in quantities(case, rows).items():
+        wrong = {
+            row.finding.quantity or WHOLE
+            for row in rows
+            if row.subject.dtype == dtype and not outcome.agrees(row)
+        }
+        tables[dtype] = (summary(frame), frame[frame["quantity"].isin(wrong)] if wrong else None)
+    return tables
 
 
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
@@ -105,7 +118,7 @@ def summary(frame: pd.DataFrame) -> str:
     cells = [value for _, column in frame.items() for value in column if isinstance(value, Cell)]
     kinds = Counter(cell.css_class for cell in cells)
     agree = sum(cell.outcome is Outcome.AGREES for cell in cells)
-    counted = {"news": "not in agreement", "known": "differing as expected"}
+    counted = {"news": "not in agreement", "known": "known to differ"}
     others = [f"{kinds[name]} {words}" for name, words in counted.items() if kinds[name]]
     words = [f"{agree} comparisons agree" if others else "all agree"] if agree else []
     return f"{plural(len(frame), 'line')}: {', '.join((*words, *others)) or 'nothing was compared'}"
@@ -134,7 +147,7 @@ def network(case: Case) -> str:
 class Failure:
     """The first line that fails of one case, in one number format, by one adapter.
 
-    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
+    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the step as a whole is in error.
     """
 
     row: Row
@@ -210,4 +223,4 @@ def _numbers(row: Row) -> Numbers:
         return ()
     claimed, derived = claimed_and_derived(row)
     off_by = f"{finding.error:.2g}, which is {finding.ulps:.3g} ulps and {finding.used:.3g} × the tolerance"
-    return ("element", finding.element), ("claimed", claimed), ("should be", derived), ("off by", off_by)
+    return ("element", finding.element), ("computed", claimed), ("should be", derived), ("off by", off_by)

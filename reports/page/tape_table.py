@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
+
 from cases import Problem, names
 from cases.errors import printable
 from reference import Line, Verdict, tape
@@ -43,6 +45,7 @@ Cells = Sequence[TapeCell | None]
 class TapeTable:
     """The whole table; `sentence` names the first line that does not agree.
 
+    `most` names the line that used the most of its tolerance, "" where nothing was compared.
     The groups are what is given, forward, backward and update; each has for each kind of quantity a cell for
     each column, None where the tape has no such line.
     """
@@ -51,6 +54,7 @@ class TapeTable:
     sentence: str
     columns: tuple[str, ...]
     groups: tuple[tuple[str, Mapping[str, Cells]], ...]
+    most: str = ""
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
@@ -79,9 +83,26 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
         (group, {kind: cells(lines) for kind, lines in kinds.items()})
         for group, kinds in _groups(tape(problem)).items()
     ]
-    title = f"The training step of {printable(problem.case)} as its tape"
+    title = f"The tape of {printable(problem.case)}"
     sentence = printable(_sentence(judged, first, adapters))
-    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
+    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups), printable(_most(judged)))
+
+
+def _most(judged: Iterable[Row]) -> str:
+    worst = max((row for row in judged if row.compared), key=lambda row: row.finding.used, default=None)
+    if worst is None:
+        return ""
+    by = f"{worst.subject.implementation}, {worst.subject.dtype}{at_step(worst)}"
+    return f"at most {worst.finding.used:.2f} of what is allowed, at {worst.finding.quantity} ({by})"
+
+
+def formulas(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Return the different formulas of their lines, by kind; the layer is that of a formula's first line."""
+    lines = [line for problem in problems for line in tape(problem)]
+    by_form = group_by(lines, lambda line: _LAYER.sub("", f"{line.name} = {line.equation}"))
+    by_kind = group_by((alike[0] for alike in by_form.values()), _kind)
+    pairs = [(line.name, line.equation) for own in by_kind.values() for line in own]
+    return pd.DataFrame(pairs, columns=["quantity", "formula"])
 
 
 def _at(row: Row) -> tuple[str, int, bool]:
@@ -90,7 +111,7 @@ def _at(row: Row) -> tuple[str, int, bool]:
 
 def _sentence(judged: Iterable[Row], first: Row | None, adapters: str) -> str:
     if first is not None:
-        line = f"{first.finding.quantity or 'the whole claim'}{at_step(first)}, {verdict(first)}"
+        line = f"{first.finding.quantity or 'the whole step'}{at_step(first)}, {verdict(first)}"
         return f"The first line that does not agree: {line} ({adapters})."
     compared = any(row.compared for row in judged)
     return "Every line that was compared agrees." if compared else "Nothing was compared."
