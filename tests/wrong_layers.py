@@ -148,10 +148,10 @@ def attend(p, x, *, scale=3**-0.5, chunks=True, heads_first=True, diagonal=1, ou
 
 
 ATTENTION = {
-    "no scale": ({"scale": 1.0}, "exp", "torch.softmax"),
-    "the scale of the whole width": ({"scale": 6**-0.5}, "multiply 0.408", "* scale"),
-    "a scale of 7 digits": ({"scale": 0.5773503}, "multiply 0.5773503", "* scale"),
-    "a scale in float32": ({"scale": float(np.float32(3**-0.5))}, "multiply 0.577350259", "* scale"),
+    "no scale": ({"scale": 1.0}, "matmul", "* scale"),
+    "the scale of the whole width": ({"scale": 6**-0.5}, "matmul", "* scale"),
+    "a scale of 7 digits": ({"scale": 0.5773503}, "matmul", "* scale"),
+    "a scale in float32": ({"scale": float(np.float32(3**-0.5))}, "matmul", "* scale"),
     "q, k and v interleaved": ({"chunks": False}, "gather", "qkv[:, i::3]"),
     "the heads behind their features": ({"heads_first": False}, "matmul", "q @ k"),
     "a causal mask that is off by one": ({"diagonal": 2}, "select", "masked_fill"),

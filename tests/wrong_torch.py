@@ -216,7 +216,10 @@ def _(wrong):
             of_x, of_w = ctx.needs_input_grad[:: -1 if wrong else 1]
             return g @ w.T if of_x else None, x.T @ g if of_w else None
 
-    return lambda w: Bilinear.apply(torch.from_numpy(X), w), (numbers(5, 2),)
+    def bilinear(w):
+        return Bilinear.apply(torch.from_numpy(X), w)
+
+    return bilinear, (numbers(5, 2),)
 
 
 @mistake("convolution: the derivative of a true convolution")
