@@ -1,4 +1,4 @@
-"""Wrong derivatives and wrong ports, judged, and beside it what the usual tests say of them by their defaults.
+"""Wrong derivatives and wrong ports, judged, and beside it what the usual tests say, by their defaults.
 
 .venv/bin/python tests/wrong_programs.py
 """
@@ -79,8 +79,15 @@ def custom(mistake: str, *, wrong: bool) -> Custom:
     function, args = DERIVATIVES[mistake](wrong)
     is_jax = mistake in wrong_jax.DERIVATIVES
     name = getattr(function, "__self__", function).__name__
-    call = function.apply if inspect.isclass(function) else function
-    return Custom(name, call, [jnp.asarray(one) if is_jax else torch.from_numpy(one) for one in args])
+
+    def call(*given):  # `apply` is looked up with each call, as programs do that do not keep it
+        return function.apply(*given)
+
+    return Custom(
+        name,
+        call if inspect.isclass(function) else function,
+        [jnp.asarray(one) if is_jax else torch.from_numpy(one) for one in args],
+    )
 
 
 def certified(mistake: str, *, wrong: bool) -> GradientVerdict:
