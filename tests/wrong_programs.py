@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from reports.certify import FunctionVerdict, GradientVerdict, certify_gradients,
 HERE = Path(__file__).parent
 DERIVATIVES = wrong_torch.DERIVATIVES | wrong_jax.DERIVATIVES
 HEADS = {
-    "derivatives": ("off by", "usual test", "certify_gradients names", "the mistake"),
-    "ports": ("off by", "usual test", "same_function names", "the mistake"),
+    "derivatives": ("off by", "gradcheck", "certify_gradients names", "the mistake, in PyTorch and JAX"),
+    "ports": ("off by", "assert_close", "same_function names", "the mistake"),
 }
 
 
@@ -90,6 +91,7 @@ def custom(mistake: str, *, wrong: bool) -> Custom:
     )
 
 
+@cache
 def certified(mistake: str, *, wrong: bool) -> GradientVerdict:
     made = custom(mistake, wrong=wrong)
     return certify_gradients(made.loss, *made.args)
@@ -108,6 +110,7 @@ def relative_error(mistake: str) -> float:
     return max(float(np.abs(right - wrong).max() / np.abs(right).max()) for right, wrong in pairs)
 
 
+@cache
 def compared(mistake: str, *, wrong: bool) -> FunctionVerdict:
     return same_function(*PORTS[mistake].make(wrong))
 
@@ -146,7 +149,7 @@ def row_of_port(mistake: str) -> tuple[str, ...]:
 
 
 def written(row: tuple[str, ...]) -> str:
-    return f"{row[0]:8} {row[1]:11} {row[2]:24} {row[3]}"
+    return f"{row[0]:8} {row[1]:13} {row[2]:24} {row[3]}"
 
 
 def summary(kind: str, rows: list[tuple[str, ...]], usual: str) -> str:
