@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -115,6 +116,19 @@ class CapturedProgram:
     @property
     def output(self) -> int:
         return self.outputs[0]
+
+    @cached_property
+    def needed(self) -> frozenset[int]:
+        """The numbers of the lines that the outputs follow from, and theirs."""
+        needed = set(self.outputs)
+        for operation in reversed(self.operations):
+            if operation.number in needed:
+                needed.update(operation.inputs)
+        return frozenset(needed)
+
+    def unknown_reasons(self) -> tuple[str, ...]:
+        """Return why lines that an output follows from could not be read, each reason once."""
+        return tuple(dict.fromkeys(why for number, why in self.unknown.items() if number in self.needed))
 
     def is_scalar(self) -> None:
         """Raise NotCapturedError if the output is no single number."""

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedError
+from cases.captured import Captured, CustomCall, NotCapturedError
 from cases.errors import describe_exception
 from cases.protocol import Verdict
 from reference import Finding
@@ -71,6 +71,9 @@ def same_function(
     The arguments hold the same numbers in each program's own layout, as the weights of a port do. Both are
     evaluated in balls, to about forty digits, so that no rounding is taken for a difference.
     """
+    for pair in (left, right):
+        if not (isinstance(pair, tuple) and len(pair) == 2 and callable(pair[0])):  # noqa: PLR2004 - as said
+            raise TypeError("same_function takes two programs, expected (f, args), (g, args)")
     return same_runs(_run(left[0], left[1]), _run(right[0], right[1]))
 
 
@@ -79,7 +82,7 @@ def same_runs(left: Captured, right: Captured) -> FunctionVerdict:
     runs = left, right
     values = [certified(run.program, run.inputs) for run in runs]
     programs = [run.program for run in runs]
-    if missing := [why for program in programs for why in _unknown_output(program)]:
+    if missing := [why for program in programs for why in program.unknown_reasons()]:
         raise NotCapturedError(f"the output depends on what cannot be read: {missing[0]}")
     outputs = [one[program.output] for one, program in zip(values, programs, strict=True)]
     digits = agreeing_digits(*outputs)
@@ -101,7 +104,7 @@ def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[
     framework = _framework(args)
     read = getattr(import_module(CAPTURES[framework]), f"read_{framework}")
     program, inputs, dtype = _captured(read, of, args)
-    if missing := _unknown_output(program):
+    if missing := program.unknown_reasons():
         raise NotCapturedError(f"the result depends on what cannot be read: {missing[0]}")
     claim = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual)
     derived = bounded(program, inputs, Forms(dtype), certified(program, inputs))[program.output]
@@ -116,14 +119,6 @@ def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
     """Judge the number that a program itself returned."""
     derived = bounded(run.program, run.inputs, Forms(run.dtype, run.accumulators), values)
     return compare(1, OUTPUT, run.output, derived[run.program.output])
-
-
-def _unknown_output(program: CapturedProgram) -> list[str]:
-    leads = {program.output}
-    for operation in reversed(program.operations):
-        if operation.number in leads:
-            leads.update(operation.inputs)
-    return [reason for number, reason in program.unknown.items() if number in leads]
 
 
 # Running.

@@ -20,7 +20,6 @@ LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
 REPORTS: Final = HERE.parent.parent / "reports"
 OURS: Final = frozenset({HERE, HERE.parent / "tracing", REPORTS, REPORTS / "user_programs"})
-CUSTOM_FUNCTION: Final = str(Path("torch", "autograd", "function.py"))
 
 # Functions with a derivative of their own, which may be in any form.
 LIBRARY: Final = {
@@ -83,16 +82,14 @@ class Places(Calls):
 
     def call(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call it. Raises NotCapturedError where it asks what the numbers are, as `if x.sum() > 0`."""
-        place = place_of_caller()
-        asked = NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
         if getattr(func, "__name__", "") in TO_NUMPY and args[0].is_floating_point():
-            raise asked
+            raise _asked()
         try:
             return func(*args, **kwargs)
         except RuntimeError as error:
             if "value out of a tracing tensor" not in str(error):
                 raise
-            raise asked from error
+            raise _asked() from error
 
     def keep(self, func: Any, result: Tensor) -> None:  # noqa: ARG002 - as the method that it fills in
         self.kept[self.count] = result.clone()
@@ -126,6 +123,11 @@ class Shown(Calls):
         return {number: gradient for number, gradient in self._slopes.items() if number in current}
 
 
+def _asked() -> NotCapturedError:
+    place = place_of_caller()
+    return NotCapturedError(f"{ASKED} ({place})" if place else ASKED)
+
+
 def _level() -> int:
     """Return how many of `vmap`, `grad` and the like are under way."""
     interpreter = torch._C._functorch.peek_interpreter_stack()
@@ -134,12 +136,21 @@ def _level() -> int:
 
 def _is_in_custom_function() -> bool:
     """Whether the forward pass of an `autograd.Function` runs, which has no gradient of its own."""
+    forwards = _forwards()
     frame: Any = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename.endswith(CUSTOM_FUNCTION):
+        if frame.f_code in forwards:
             return True
         frame = frame.f_back
     return False
+
+
+def _forwards() -> set[Any]:
+    """Return the code of each `autograd.Function`'s forward pass: from 2.14 on `apply` has no frame."""
+    classes: list[Any] = [torch.autograd.Function]
+    for each in classes:
+        classes += each.__subclasses__()
+    return {getattr(each.forward, "__code__", None) for each in classes} - {None}
 
 
 def place_of_caller() -> str:

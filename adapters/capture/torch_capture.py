@@ -171,16 +171,21 @@ Run: TypeAlias = tuple[NDArray[Any], list[NDArray[Any]]]
 
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and autograd, with respect to every float leaf and parameter."""
-    program, values, dtype, calls = _read(function, args, names)
+    eager = getattr(function, "_torchdynamo_orig_callable", function)  # of what torch.compile made
+    program, values, dtype, calls = _read(eager, args, names)
     program.is_scalar()
 
-    def run(watching: AbstractContextManager[Any]) -> Run:
-        return _differentiated(function, flattened(args, names), [*program.inputs], watching)
+    def run(watching: AbstractContextManager[Any], of: Callable[..., Any] = eager) -> Run:
+        return _differentiated(of, flattened(args, names), [*program.inputs], watching)
 
-    output, gradients = run(nullcontext())
-    shown = _shown(run, (output, gradients), calls, getattr(torch, dtype))
-    made = dict(zip(program.inputs, gradients, strict=True))
-    return Captured(program, values, dtype, f"torch {torch.__version__}", output, made, shown)
+    def captured(ends: Run, shown: Mapping[int, ShownValue], apart: Captured | None = None) -> Captured:
+        made = dict(zip(program.inputs, ends[1], strict=True))
+        framework = f"torch {torch.__version__}"
+        return Captured(program, values, dtype, framework, ends[0], made, shown, apart=apart)
+
+    ends = run(nullcontext())
+    apart = captured(ends, _shown(run, ends, calls, program, dtype))
+    return apart if eager is function else captured(run(nullcontext(), function), {}, apart)
 
 
 def _differentiated(
@@ -205,10 +210,11 @@ def _shown(
     run: Callable[[AbstractContextManager[Any]], Run],
     expected: Run,
     calls: Mapping[int, int],
-    dtype: torch.dtype,
+    program: CapturedProgram,
+    dtype: str,
 ) -> dict[int, ShownValue]:
     """Run a program again and return what its calls gave, by line; nothing if the numbers are others then."""
-    seen = Shown(dtype)
+    seen = Shown(getattr(torch, dtype))
     try:
         output, gradients = run(seen)
     except Exception:  # noqa: BLE001 - it does not bear to be watched, and is judged by its ends
@@ -218,7 +224,8 @@ def _shown(
         return {}
     slopes, shown = seen.slopes(), {}
     for call, line in calls.items():
-        if call in seen.values and line not in shown:  # a copy of a line has a part of its gradient
+        is_line = call in seen.values and tuple(seen.values[call].shape) == program.shapes[line]
+        if is_line and line not in shown:  # a copy of a line has a part of its gradient
             slope = _numpy(slopes[call]) if call in slopes else None
             shown[line] = ShownValue(seen.names[call], _numpy(seen.values[call]), slope)
     return shown
@@ -226,5 +233,6 @@ def _shown(
 
 def _numpy(tensor: Tensor) -> Any:
     """Copy a tensor, whose memory a program may write over; 16 bits into a float32 that holds them."""
-    array = tensor.detach().cpu()
-    return array.float().numpy() if array.dtype in {torch.bfloat16, torch.float16} else array.numpy().copy()
+    array = tensor.detach()
+    array = array.float() if array.dtype in {torch.bfloat16, torch.float16} else array
+    return array.numpy(force=True).copy()

@@ -22,7 +22,6 @@ def custom_calls_torch(
     flat, rebuild = flattened(args, names)
     calls: list[CustomCall] = []
     before = torch.autograd.Function.__dict__["apply"]
-    apply: Any = before.__func__
 
     def recorded(cls: type, *operands: Any) -> Any:
         own = [operand.detach().clone() if isinstance(operand, Tensor) else operand for operand in operands]
@@ -32,12 +31,12 @@ def custom_calls_torch(
             every = list(own)
             for i, value in zip(tensors, given, strict=True):
                 every[i] = value
-            result = apply(cls, *every)
+            result = before.__get__(None, cls)(*every)
             parts = result if isinstance(result, tuple) else (result,)
             return sum((part * _weights(part)).sum() for part in parts if part.is_floating_point())
 
         calls.append(CustomCall(cls.__name__, place_of_caller(), of_tensors, tuple(own[i] for i in tensors)))
-        return apply(cls, *operands)
+        return before.__get__(None, cls)(*operands)
 
     own_class: Any = torch.autograd.Function
     own_class.apply = classmethod(recorded)

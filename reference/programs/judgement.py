@@ -44,7 +44,7 @@ class Judged:
 
     @property
     def lines(self) -> int:
-        return len(self.program.operations)
+        return sum(one.number in self.program.needed for one in self.program.operations)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -81,9 +81,8 @@ def judge_run(run: Captured) -> Judged:
         for claim in sorted(claims, key=attrgetter("number"))
         if isinstance(derived.get(claim.number), Bounded)
     ]
-    known = sum(operation.number in derived for operation in program.operations)
-    unknown = tuple(dict.fromkeys(run.program.unknown.values()))
-    return Judged(program, tuple(judged), kinks, known, unknown)
+    known = sum(one.number in derived for one in program.operations if one.number in program.needed)
+    return Judged(program, tuple(judged), kinks, known, program.unknown_reasons())
 
 
 def _derived(
