@@ -94,7 +94,7 @@ FAULTS = [
         ("        used /= error\n", "        used /= 2 * error\n"),
         ("        distance -= derived.low\n", "        distance += derived.low\n"),
         ("        distance -= derived.low\n", "        pass\n"),
-        ("off, ulp = abs(claimed - derived - low)", "off, ulp = abs(claimed - derived)"),
+        ("else abs(claimed - derived - low)", "else abs(claimed - derived)"),
         ("used=off / tolerance if tolerance else", "used=off / 2 / tolerance if tolerance else"),
         ("bound, certified_digits(bound, size), ", "bound, certified_digits(bound / 10, size), "),
     ]),

@@ -1,7 +1,6 @@
 """JAX programs' own training steps, read from their equations and judged; and Keras's on two backends."""
 
 import os
-import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -308,18 +307,14 @@ SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="it takes a p
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")  # Keras's own arrays
 @pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=SLOW)])
-def test_a_keras_model_is_read_on_its_backend(backend, tmp_path, monkeypatch):
-    """Keras has one backend in a process: here JAX, as the adapters have it."""
+def test_a_keras_model_is_read_on_its_backend(backend, tmp_path):
+    """Keras has one backend in a process."""
     for needed in ("keras", backend):
         if find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed")
     path = tmp_path / "reads_keras.py"
     path.write_text(KERAS, encoding="utf-8")
-    if backend == "jax":
-        monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "jax"))
-        runpy.run_path(str(path))
-    else:
-        chosen = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parent.parent)}
-        without = "import sys; sys.modules['sklearn'] = sys.modules['matplotlib'] = None"
-        run = f"{without}; import runpy; runpy.run_path({str(path)!r})"
-        subprocess.run([sys.executable, "-c", run], check=True, env=chosen)
+    chosen = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    without = "import sys; sys.modules['sklearn'] = sys.modules['matplotlib'] = None"
+    run = f"{without}; import runpy; runpy.run_path({str(path)!r})"
+    subprocess.run([sys.executable, "-c", run], check=True, env=chosen)

@@ -78,11 +78,11 @@ def test_a_right_port_is_the_same_function(right_port):
 def test_the_document_shows_what_the_command_prints(kind, pytestconfig):
     rows, row_of, usual = KINDS[kind]
     text = documents.documents()["reports/docs/any-program.md"]
-    (block,) = [one.text for one in documents.blocks("", text) if one.text.startswith(HEADS[kind][0])][
+    (block,) = [one.text for one in documents.blocks("", text) if one.text.startswith(HEADS[f"{kind}s"][0])][
         :1
     ] or [""]
     head, *lines, last = (line for line in block.splitlines() if line != documents.ANY)
-    assert head == written(HEADS[kind])
+    assert head == written(HEADS[f"{kind}s"])
     for line in lines:
         assert documents.is_shown(line, written(row_of(line[48:])))
     total, _, named = map(int, re.findall(r"\d+", last)[:3])
