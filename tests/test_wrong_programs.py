@@ -78,9 +78,9 @@ def test_a_right_port_is_the_same_function(right_port):
 def test_the_document_shows_what_the_command_prints(kind, pytestconfig):
     rows, row_of, usual = KINDS[kind]
     text = documents.documents()["reports/docs/any-program.md"]
-    (block,) = [one.text for one in documents.blocks("", text) if one.text.startswith(HEADS[f"{kind}s"][0])][
-        :1
-    ] or [""]
+    (block,) = [
+        one.text for one in documents.blocks("", text) if one.text.startswith(written(HEADS[f"{kind}s"]))
+    ][:1] or [""]
     head, *lines, last = (line for line in block.splitlines() if line != documents.ANY)
     assert head == written(HEADS[f"{kind}s"])
     for line in lines:
