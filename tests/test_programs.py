@@ -2,12 +2,14 @@
 
 import re
 
+import documents
 import flint
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+import zoo
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from zoo import PAIRS, USUAL, classifier, numbers
@@ -53,6 +55,18 @@ def test_gradients_are_certified_and_a_port_is_the_same_function(pair):
     verdict = same_function(programs.torch, programs.jax)
     assert verdict.agrees, str(verdict)
     assert verdict.digits > 16
+
+
+def test_the_document_has_each_program_in_each_framework():
+    text = documents.documents()["reports/docs/any-program.md"]
+    (block,) = [one.text for one in documents.blocks("", text) if one.text.startswith(zoo.HEAD[0])]
+    head, *rows = block.splitlines()
+    assert head == zoo.written(zoo.HEAD)
+    assert [row[:49].rstrip() for row in rows] == [f"{one}, {by}" for one in PAIRS for by in ("torch", "jax")]
+    assert all(float(row[49:].split(",")[0]) > FEW_DIGITS for row in rows)
+    name, framework = USUAL[0], "torch"
+    digits = [float(cell.split(",")[0]) for cell in zoo.row_of(name, framework)[1:3]]
+    assert digits == pytest.approx([float(rows[0][49:53]), float(rows[0][62:65])], abs=0.5)
 
 
 WRONG_PORTS = {

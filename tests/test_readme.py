@@ -59,6 +59,7 @@ KINDS = {
     "commands that take minutes": lambda one: re.fullmatch(r"(\.venv/bin/.*\n)+", one.text) is not None,
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
     "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3 "),
+    "right programs": lambda one: one.language == "text" and one.text.startswith("certified digits"),
     "wrong programs": lambda one: one.language == "text" and one.text.startswith("off by "),
     "a long sweep": lambda one: one.language == "text" and one.text.startswith("adapter "),
     "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,

@@ -1,4 +1,7 @@
-"""Training losses as people write them, in PyTorch and in JAX: an original and its port."""
+"""Training losses as people write them, in PyTorch and in JAX: an original and its port.
+
+Run as a program it prints what is certified of each, in each number format.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from cases.protocol import Verdict
+from reports.certify import certify_gradients
 
 
 @dataclass(frozen=True)
@@ -173,3 +179,50 @@ PAIRS = {
     "ReLU": lambda: mlp(nn.ReLU(), jax.nn.relu),
 }
 USUAL = tuple(PAIRS)[:2]  # what is judged without --slow
+
+
+HEAD = ("certified digits, largest part of a bound:", "float64", "float32", "bfloat16")
+
+
+def formatted(program, dtype):
+    """Return a program in another number format."""
+    function, args = program
+
+    def cast(leaf):
+        if isinstance(leaf, nn.Module):
+            return leaf.to(getattr(torch, dtype))
+        if isinstance(leaf, torch.Tensor):
+            return leaf.to(getattr(torch, dtype)) if leaf.is_floating_point() else leaf
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return function, tuple(jax.tree.map(cast, arg) for arg in args)
+
+
+def row_of(name, framework):
+    """Return what `certify_gradients` says of a program in each number format."""
+    cells = []
+    for dtype in HEAD[1:]:
+        torch.manual_seed(0)
+        function, args = formatted(getattr(PAIRS[name](), framework), dtype)
+        verdict = certify_gradients(function, *args)
+        undecided = sum(not one.passes for one in verdict.judged.findings)
+        wrong = any(one.verdict is Verdict.DIFFERS for one in verdict.judged.findings)
+        said = f"{undecided} of {len(verdict.judged.findings)} {'wrong' if wrong else 'undecided'}"
+        cells.append(said if undecided or not verdict.agrees else f"{verdict.digits:.1f}, {verdict.used:.2g}")
+    return (f"{name}, {framework}", *cells)
+
+
+def written(row):
+    return f"{row[0]:48} {row[1]:12} {row[2]:12} {row[3]}"
+
+
+def main():
+    print(written(HEAD))
+    with jax.enable_x64(True):
+        for name in PAIRS:
+            for framework in ("torch", "jax"):
+                print(written(row_of(name, framework)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
