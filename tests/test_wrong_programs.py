@@ -11,21 +11,11 @@ from wrong_programs import DERIVATIVES, HEADS, PORTS, certified, compared, is_na
 from cases.protocol import Verdict
 
 # What is not named yet, and why.
-KEPT = "an `apply` that is kept under another name is not recorded"
-ALL_ASK = "the call by itself asks for the gradients of all of its arguments"
 TIES = "each element may be between both sides, and their sum is not looked at"
 MOVED = "parameters that are moved in another way are named before what computes with them"
-CONSTANTS = "a scale by sqrt(sqrt(3)) twice is off by two roundings, and lines are matched to one"
-MEETS = "a line that leads to another that is equal is not named, though the output hangs on it, too"
 UNNAMED = {
-    "softmax with a temperature: the derivative is off by 1e-10": KEPT,
-    "bilinear form: needs_input_grad of the other argument is asked": ALL_ASK,
     "maximum: with ties each of them gets the whole gradient": TIES,
     "GRU: the reset gate before the product": MOVED,
-    "attention: a causal mask that is off by one": CONSTANTS,
-    "attention: -20 in place of minus infinity": CONSTANTS,
-    "attention: softmax over the other axis": CONSTANTS,
-    "binary cross-entropy: probabilities are cut off at 1e-7": MEETS,
 }
 KINDS = {
     "derivative": (DERIVATIVES, wrong_programs.row_of_derivative, "gradcheck and check_grads"),

@@ -10,13 +10,14 @@ from operator import itemgetter
 from typing import Any, Final
 
 import flint
-import numpy as np
 
 from cases.captured import CapturedProgram, Operation
 from reference.arithmetic import BITS, precision
 from reference.programs.operations import Balls, Truth
 
 COARSEST: Final = 1e-6  # how near the sums of two lines are, at least, to be of the same numbers
+# Roundings of constants by which programs of one function may differ: sqrt(sqrt(d)) twice for sqrt(d).
+SEVERAL: Final = 8
 MOST: Final = 48.0  # what two numbers that are equal as far as balls tell are said to agree to
 
 
@@ -59,7 +60,7 @@ def first_difference(
 
     What is computed in another order but meets again is no difference.
     """
-    relative = min(unit_roundoff, COARSEST)
+    relative = min(SEVERAL * unit_roundoff, COARSEST)
     keys = [_keys(program, one) for program, one in zip(programs, values, strict=True)]
     first = (
         (program, _first(program, _meeting(own, other.values(), relative), own))
@@ -70,9 +71,12 @@ def first_difference(
 
 @dataclass(frozen=True)
 class _Key:
-    """Of an array what its layout does not change: its size, the sum of its elements and of their squares."""
+    """Of an array what its layout does not change: its size, the sum of its elements and of their squares.
 
-    size: int
+    What is infinite, as where a mask is, is left out of the sums, and counted.
+    """
+
+    size: tuple[int, int]
     total: Any
     squares: Any
 
@@ -81,7 +85,7 @@ class _Key:
         if self.size != other.size:
             return False
         off = abs(self.squares - other.squares) - relative * self.squares
-        return not off > 0 and not (self.total - other.total) ** 2 > relative**2 * self.size * self.squares
+        return not off > 0 and not (self.total - other.total) ** 2 > relative**2 * self.size[1] * self.squares
 
 
 def _keys(program: CapturedProgram, values: Mapping[int, Any]) -> dict[int, _Key]:
@@ -96,8 +100,9 @@ def _keys(program: CapturedProgram, values: Mapping[int, Any]) -> dict[int, _Key
 
 
 def _key(balls: Balls) -> _Key:
-    total, squares = np.add.reduce(balls, axis=None), np.add.reduce(balls * balls, axis=None)
-    return _Key(balls.size, flint.arb(total).mid(), flint.arb(squares).mid())
+    finite = [one for one in balls.ravel() if flint.arb(one).is_finite()]
+    total, squares = sum(finite, flint.arb()), sum((one * one for one in finite), flint.arb())
+    return _Key((balls.size, len(finite)), total.mid(), squares.mid())
 
 
 def _meeting(own: Mapping[int, _Key], other: Iterable[_Key], relative: float) -> set[int]:
@@ -115,23 +120,12 @@ def _meeting(own: Mapping[int, _Key], other: Iterable[_Key], relative: float) ->
 
 
 def _first(program: CapturedProgram, meets: set[int], known: Mapping[int, _Key]) -> Operation | None:
-    """Return the first line that is not matched and leads to no line that is."""
-    leads = set(meets)
+    """Return the first line that is not matched, and leads to the output by lines that are not matched."""
+    apart = {program.output} - meets
     for operation in reversed(program.operations):
-        if operation.number in leads:
-            leads.update(operation.inputs)
-    wanted = {program.output}
-    for operation in reversed(program.operations):
-        if operation.number in wanted:
-            wanted.update(operation.inputs)
-    return next(
-        (
-            op
-            for op in program.operations
-            if op.number in known and op.number in wanted and op.number not in leads
-        ),
-        None,
-    )
+        if operation.number in apart:
+            apart.update(set(operation.inputs) - meets)
+    return next((one for one in program.operations if one.number in apart and one.number in known), None)
 
 
 def _line(operation: Operation, program: CapturedProgram) -> str:
