@@ -33,6 +33,9 @@ class Recording:
     notes: tuple[str, ...] = ()  # what was found out and not stated, in sentences
     accumulators: Accumulators = IN_FLOAT32  # in what it accumulates if its format has 16 bits
 
+    def __repr__(self) -> str:
+        return f"<training steps of {self.problem.case}, recorded from {self.program}: {len(self.claims)}>"
+
     def called(self, quantity: str) -> str:
         """Return what the program calls a quantity, with our name: "fc1.weight (W1)", or ours alone."""
         for before, after in (("", ""), ("dL/d", ""), ("", "_new")):
@@ -75,3 +78,6 @@ class ProgramRecording:
     program: str  # "torch 2.13.0"
     steps: tuple[ProgramStep, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<training steps of {self.name}, recorded from {self.program}: {len(self.steps)}>"

@@ -226,6 +226,9 @@ class GradientVerdict:
         """The largest error, as a part of what rounding may cause."""
         return max((one.used for one in self.judged.findings), default=math.nan)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         judged = self.judged
         lines = [self._headline(), *self.failures()]
@@ -248,7 +251,7 @@ class GradientVerdict:
         """Give a sentence for each number that fails, in the order of the lines."""
         for number, finding in self.judged.judged:
             if not finding.passes:
-                place = "" if finding.quantity in self.ends else self.judged.place(number)
+                place = self.judged.place(number, finding)
                 yield sentence_of(finding, f" ({place})" if place else "")
 
     def _as_compiled(self) -> Iterator[str]:
@@ -308,6 +311,9 @@ class FunctionVerdict:
     def agrees(self) -> bool:
         """Whether both are one function, and each computed it within its own bound."""
         return self.is_same and all(one.verdict is Verdict.AGREES for one in self.forward)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         names = [run.framework for run in self.runs]

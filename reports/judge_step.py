@@ -278,6 +278,9 @@ class StepVerdict:
                 file.write(text)
         return where
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         """Return how it comes out, in a few lines; where something fails, with the table of that step."""
         lines = [*map(self._headline, self.rows), self._about(), *self._notes()]

@@ -93,6 +93,9 @@ class ProgramStepVerdict:
         ]
         return pd.DataFrame(rows, columns=["program", "step", "line", "place", "verdict", "used", "digits"])
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         lines = [line for name in self.steps for line in self._about(name)]
         return "\n".join([*lines, *([str(self.same)] if self.same else [])])
@@ -140,5 +143,5 @@ class ProgramStepVerdict:
 
 def _placed(step: JudgedProgramStep) -> Iterator[tuple[str, Finding]]:
     judged = step.gradients.judged
-    yield from ((judged.place(number), finding) for number, finding in judged.judged)
+    yield from ((judged.place(number, finding), finding) for number, finding in judged.judged)
     yield from (("", finding) for finding in step.updates)

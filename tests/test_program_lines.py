@@ -115,10 +115,12 @@ def test_the_first_wrong_line_is_the_one_that_made_the_mistake():
     verdict = certify_gradients(loss, X.T[:, :3].clone(), X)
     wrong = [one for one in verdict.judged.findings if not one.passes]
     assert [(one.quantity, one.verdict) for one in wrong] == [("∂/∂tanh", Verdict.DIFFERS)]
-    place = verdict.judged.place(next(n for n, one in verdict.judged.judged if one is wrong[0]))
-    assert place == f"test_program_lines.py:{Cube.forward.__code__.co_firstlineno + 3}"
+    number = next(n for n, one in verdict.judged.judged if one is wrong[0])
+    place = verdict.judged.place(number, wrong[0])
+    lines = loss.__code__.co_firstlineno + 1, Cube.forward.__code__.co_firstlineno + 3
+    assert place == "test_program_lines.py:{}, through test_program_lines.py:{}".format(*lines)
     assert f"∂/∂tanh{[*wrong[0].index]} ({place}) is " in str(verdict)
-    assert verdict.judged.by_line[next(n for n, one in verdict.judged.judged if one is wrong[0])] is wrong[0]
+    assert verdict.judged.by_line[number] is wrong[0]
 
 
 def gated(p, x):

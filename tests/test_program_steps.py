@@ -149,6 +149,10 @@ def test_two_programs_are_read_alike():
     x, y = torch.from_numpy(numbers(5, 3)).float(), torch.tensor([0, 1, 1, 0, 1])
     given = {"loss": F.cross_entropy, "optimizer": torch.optim.SGD(model.parameters(), 0.1)}
     dense, whole = (read_step(model, x, y, any_program=how, **given) for how in (None, True))
-    assert judge_step(whole).agrees
+    said = f"<training steps of Sequential, recorded from torch {torch.__version__}: 1>"
+    assert [repr(dense), repr(whole)] == [said, said]
+    verdict = judge_step(whole)
+    assert verdict.agrees
+    assert repr(verdict) == str(verdict)
     with pytest.raises(UnreadableError, match="expected both alike"):
         judge_step(whole, against=dense)

@@ -41,6 +41,7 @@ class Judged:
     kinks: tuple[tuple[str, int], ...]  # lines, each with how many elements lie on one
     known: int  # lines that were evaluated
     unknown: tuple[str, ...]
+    places: Mapping[str, str]  # of each value on the way and the gradient at it, by their names
 
     @property
     def lines(self) -> int:
@@ -55,9 +56,14 @@ class Judged:
         """The finding of each line that was judged; of several one that fails, if there is one."""
         return dict(sorted(self.judged, key=lambda pair: not pair[1].passes, reverse=True))
 
-    def place(self, number: int) -> str:
-        """Return where a line stands in the user's program: "model.py:12"; "" where that is not known."""
-        return next((one.place for one in self.program.operations if one.number == number), "")
+    def place(self, number: int, finding: Finding) -> str:
+        """Return where a value on the way stands in a program, "model.py:12"; "" of other quantities.
+
+        Of a gradient at a value it is "model.py:12, through model.py:15", the line of what takes the value.
+        """
+        own = self.places.get(finding.quantity, "")
+        by = next((one.place for one in self.program.operations if one.number == number), "")
+        return f"{own}, through {by}" if own and by not in {own, ""} else own
 
     @property
     def agrees(self) -> bool:
@@ -82,7 +88,8 @@ def judge_run(run: Captured) -> Judged:
         if isinstance(derived.get(claim.number), Bounded)
     ]
     known = sum(one.number in derived for one in program.operations if one.number in program.needed)
-    return Judged(program, tuple(judged), kinks, known, program.unknown_reasons())
+    places = dict(_places(run, shown))
+    return Judged(program, tuple(judged), kinks, known, program.unknown_reasons(), places)
 
 
 def _derived(
@@ -116,6 +123,22 @@ def _between(run: Captured) -> dict[int, ShownValue]:
     return taken
 
 
+def _names(shown: Mapping[int, ShownValue]) -> dict[int, str]:
+    """Return what each value on the way is called: by its call, and "linear 2" of the second."""
+    counted, names = Counter[str](), dict[int, str]()
+    for number, one in shown.items():
+        counted[one.name] += 1
+        names[number] = f"{one.name} {counted[one.name]}" if counted[one.name] > 1 else one.name
+    return names
+
+
+def _places(run: Captured, shown: Mapping[int, ShownValue]) -> Iterator[tuple[str, str]]:
+    places = {one.number: one.place for one in run.program.operations}
+    for number, name in _names(shown).items():
+        yield name, places[number]
+        yield f"∂/∂{name}", places[number]
+
+
 @dataclass(frozen=True)
 class _Claim:
     """What a framework states of a line."""
@@ -129,11 +152,8 @@ def _claims(
     run: Captured, shown: Mapping[int, ShownValue], outputs: Sequence[int], wanted: Sequence[int]
 ) -> Iterator[_Claim]:
     """Give all that a framework states: values, then gradients, those on the way last."""
-    counted: Counter[str] = Counter()
-    names = {number: name for name, number in run.program.inputs.items()}
+    names = {**{number: name for name, number in run.program.inputs.items()}, **_names(shown)}
     for number, one in shown.items():
-        counted[one.name] += 1
-        names[number] = f"{one.name} {counted[one.name]}" if counted[one.name] > 1 else one.name
         yield _Claim(number, names[number], one.value)
     yield _Claim(outputs[0], OUTPUT, run.output)
     slopes = {number: one.slope for number, one in shown.items() if one.slope is not None}
