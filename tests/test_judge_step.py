@@ -345,11 +345,9 @@ def test_the_inputs_gradient_is_left_alone_and_gradients_may_be_off():
 def test_a_schedule_of_the_rate_0_is_refused():
     net = small()
     optimizer = sgd(net, rate=0.0)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    given = {"optimizer": optimizer, "scheduler": torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)}
     with pytest.raises(UnreadableError, match="learning rate 0"):
-        read_step(
-            net, X, CLASSES, loss=F.cross_entropy, optimizer=optimizer, scheduler=scheduler, any_program=False
-        )
+        read_step(net, X, CLASSES, loss=F.cross_entropy, any_program=False, **given)
 
 
 def test_inputs_of_numpy_are_refused():

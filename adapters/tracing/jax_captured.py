@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from adapters.capture.jax_capture import are_identical, run_jax
+from adapters.capture.jax_capture import run_jax
 from adapters.tracing.jax_models import Model, model_of
 from adapters.tracing.jax_updates import states_of, steps_in, updates_of
 from adapters.tracing.stated_updates import Updates
@@ -103,7 +103,7 @@ def _with_own(run: Captured, value: Any, gradients: list[Any]) -> Captured:
     named = {name: np.asarray(array) for name, array in zip(run.gradients, gradients, strict=False)}
     output = np.asarray(value).reshape(run.output.shape)
     own = replace(run, output=output, gradients={**run.gradients, **named})
-    if are_identical(run, own):
+    if run.has_ends_of(own):
         return own
     apart = run.apart or run
     return replace(own, shown={}, apart=apart if apart.shown else None)

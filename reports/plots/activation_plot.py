@@ -30,7 +30,6 @@ MIN_ULPS: Final = 0.1  # the lowest line
 FAR_ULPS: Final = 1e12  # only the errors of float64 reach further
 FEW_ULPS: Final = 4  # a function of which nobody is further off is not drawn
 COLUMNS: Final = 2
-PRIMES: Final = {"value": "", "derivative": "'"}
 
 
 def errors(report: Report) -> pd.DataFrame:
