@@ -15,11 +15,17 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from zoo import PAIRS, USUAL, classifier, numbers
 
 from adapters import jax_functions, torch_functions
+from adapters.capture.torch_capture import read_torch
+from cases import load_case
 from cases.captured import NotCapturedError
 from cases.protocol import Verdict
-from reference.arithmetic import format_of, precision
+from reference.arithmetic import Ball, format_of, precision
+from reference.line import evaluate
+from reference.programs.derivatives import gradient_program
+from reference.programs.evaluation import certified
 from reference.programs.functions import FUNCTIONS
 from reference.programs.operations import balls_of
+from reference.training import initial_values, tape
 from reports.certify import (
     assert_derived_close,
     assert_gradients_certified,
@@ -67,6 +73,28 @@ def test_the_document_has_each_program_in_each_framework():
     name, framework = USUAL[0], "torch"
     digits = [float(cell.split(",")[0]) for cell in zoo.row_of(name, framework)[1:3]]
     assert digits == pytest.approx([float(rows[0][49:53]), float(rows[0][62:65])], abs=0.5)
+
+
+def test_the_tape_read_from_a_dense_net_encloses_what_the_documents_tape_does():
+    """Both hold the exact value, so each pair of balls overlaps, and each is narrower than 1e-40."""
+    problem = load_case("worked/document").problem("float64")
+    leaves = [torch.from_numpy(problem.inputs[name]) for name in ("W1", "b1", "W2", "b2", "x", "y")]
+
+    def loss(W1, b1, W2, b2, x, y):
+        return 0.5 * (torch.sigmoid(torch.sigmoid(x @ W1.T + b1) @ W2.T + b2) - y).pow(2).sum()
+
+    program, inputs, _ = read_torch(loss, leaves, ["W1", "b1", "W2", "b2", "x", "y"])
+    program = gradient_program(program)
+    captured = certified(program, inputs)
+    with precision():
+        exact = {name: Ball.exact(array) for name, array in initial_values(problem).items()}
+        values = evaluate(tape(problem), exact)
+        pairs = dict(zip(("loss", "dL/dW1", "dL/db1", "dL/dW2", "dL/db2"), program.outputs, strict=False))
+        for name, number in pairs.items():
+            ours, theirs = values[name].matrix.entries(), captured[number].ravel().tolist()
+            assert len(ours) == len(theirs)
+            assert all(one.overlaps(other) for one, other in zip(ours, theirs, strict=True)), name
+            assert all(float(one.rad()) < 1e-40 for one in (*ours, *theirs)), name
 
 
 LOSS = f"zoo.py:{zoo.cross_entropy.__code__.co_firstlineno + 1}"
